@@ -1,0 +1,41 @@
+// Configuration files: TOML to structs and back. toml++ stays behind this border.
+//
+// Precedence: defaults < file < chosen profile < --set overrides, all through one reader.
+// A profile is a table [profile.NAME] of the same file whose keys are laid over the rest.
+// Unknown keys, wrong types, ranges and choices are collected, sorted by line and thrown once:
+//
+//   2 problem(s) in the configuration:
+//     run.toml:4:8: loss.kind = 'dop' is not one of dpo ipo lpo; did you mean 'dpo'?
+//     run.toml:5:7: unknown key 'loss.bta'; did you mean 'loss.beta'?
+#pragma once
+
+#include <filesystem>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "src/config/visitor.h"
+
+namespace linvox {
+
+using VisitFunction = std::function<void(ConfigVisitor&)>;
+
+struct ConfigSource {
+    std::filesystem::path file;           // the recipe
+    std::string profile;                  // "" or the name of a [profile.NAME] table
+    std::vector<std::string> overrides;   // "loss.beta=0.2"; the value is TOML, bare words are strings
+};
+
+/// Fills the struct behind `visit`; throws ConfigError with every problem found.
+void read_config(const ConfigSource& source, const VisitFunction& visit);
+
+/// The same struct as TOML with the help texts as comments; read_config reads it back equal.
+std::string config_to_toml(const VisitFunction& visit);
+
+/// Every key in dotted form, in order ("align.loss.beta"); list items appear as "align.run[].beta".
+std::vector<std::string> config_keys(const VisitFunction& visit);
+
+/// Digest (SHA-256, hex) over keys and values: of all, or of the named top-level sections only.
+std::string config_digest(const VisitFunction& visit, const std::vector<std::string>& sections = {});
+
+}  // namespace linvox
