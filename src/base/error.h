@@ -31,14 +31,13 @@ struct BugError : std::logic_error {
 
 }  // namespace linvox
 
-#define LINVOX_REQUIRE(condition, Type, ...)                     \
-    do {                                                         \
+#define LINVOX_REQUIRE(condition, Type, ...)                              \
+    do {                                                                  \
         if (!(condition)) throw ::linvox::Type(fmt::format(__VA_ARGS__)); \
     } while (false)
 
-#define LINVOX_ASSERT(condition, ...)                                             \
-    do {                                                                          \
-        if (!(condition))                                                         \
-            throw ::linvox::BugError(fmt::format("{}:{}: ", __FILE__, __LINE__) + \
-                                     fmt::format(__VA_ARGS__));                   \
+#define LINVOX_ASSERT(condition, ...)                                                                        \
+    do {                                                                                                     \
+        if (!(condition))                                                                                    \
+            throw ::linvox::BugError(fmt::format("{}:{}: ", __FILE__, __LINE__) + fmt::format(__VA_ARGS__)); \
     } while (false)

@@ -17,6 +17,8 @@ void log_warning(const std::string& line);  // "warning: " in front
 
 /// Progress of long work. On a terminal one line redrawn at most 10 times a second, else a plain
 /// line at most every 10 seconds: "sft 320/2400 steps, 31.2 steps/s, 1 min 07 s left, loss 2.81".
+/// The rate counts from the first update; resumed work calls update(done) before it starts.
+/// finish() writes "sft 2400/2400 steps in 1 min 17 s, loss 2.13".
 class Progress {
 public:
     Progress(std::string what, std::string unit, std::int64_t total);
@@ -34,7 +36,8 @@ void set_progress_enabled(bool enabled);       // off in tests by default
 /// Set by SIGINT or SIGTERM (src/cli installs the handler). Long loops ask it between steps,
 /// save what they have and return or throw Interrupted.
 bool stop_requested();
-void request_stop();
+void request_stop();        // may be called in a signal handler
+void clear_stop_request();  // for tests, and for a program that goes on after a stop
 
 /// Thrown by work that stopped on request after saving. main() exits 130.
 struct Interrupted {};

@@ -21,9 +21,9 @@ namespace linvox {
 using VisitFunction = std::function<void(ConfigVisitor&)>;
 
 struct ConfigSource {
-    std::filesystem::path file;           // the recipe
-    std::string profile;                  // "" or the name of a [profile.NAME] table
-    std::vector<std::string> overrides;   // "loss.beta=0.2"; the value is TOML, bare words are strings
+    std::filesystem::path file;          // the recipe
+    std::string profile;                 // "" or the name of a [profile.NAME] table
+    std::vector<std::string> overrides;  // "loss.beta=0.2"; the value is TOML, bare words are strings
 };
 
 /// Fills the struct behind `visit`; throws ConfigError with every problem found.

@@ -32,14 +32,18 @@ class ConfigVisitor {
 public:
     virtual ~ConfigVisitor() = default;
     virtual void field(std::string_view key, bool& value, std::string_view help) = 0;
-    virtual void field(std::string_view key, std::int64_t& value, std::string_view help, Range range = {}) = 0;
+    virtual void field(std::string_view key, std::int64_t& value, std::string_view help,
+                       Range range = {}) = 0;
     virtual void field(std::string_view key, double& value, std::string_view help, Range range = {}) = 0;
     virtual void field(std::string_view key, std::string& value, std::string_view help) = 0;
-    virtual void choice(std::string_view key, std::string& value, std::string_view help, const Choices& allowed) = 0;
+    virtual void choice(std::string_view key, std::string& value, std::string_view help,
+                        const Choices& allowed) = 0;
     /// Relative paths are taken relative to the recipe file's folder.
     virtual void path(std::string_view key, std::filesystem::path& value, std::string_view help) = 0;
-    virtual void field(std::string_view key, std::vector<double>& value, std::string_view help, Range range = {}) = 0;
-    virtual void field(std::string_view key, std::vector<std::int64_t>& value, std::string_view help, Range range = {}) = 0;
+    virtual void field(std::string_view key, std::vector<double>& value, std::string_view help,
+                       Range range = {}) = 0;
+    virtual void field(std::string_view key, std::vector<std::int64_t>& value, std::string_view help,
+                       Range range = {}) = 0;
     /// With a non-empty `allowed`, every entry must be one of them.
     virtual void field(std::string_view key, std::vector<std::string>& value, std::string_view help,
                        const Choices& allowed = {}) = 0;

@@ -51,7 +51,8 @@ GenerationPlan plan_plain(const Vocabulary& vocabulary, std::span<const std::str
 GenerationPlan plan_aligned(const Vocabulary& vocabulary, std::span<const std::string> units);
 
 /// The codes of an answer in either layout, in order, without the codec offset.
-std::vector<std::int32_t> extract_codes(const Vocabulary& vocabulary, std::span<const std::int32_t> answer_ids);
+std::vector<std::int32_t> extract_codes(const Vocabulary& vocabulary,
+                                        std::span<const std::int32_t> answer_ids);
 
 /// How many codes each unit of an aligned answer took; an unfinished last unit counts too.
 std::vector<std::int32_t> unit_lengths(const Vocabulary& vocabulary, const TokenSequence& answer);

@@ -8,7 +8,6 @@
 #include <cstdint>
 #include <filesystem>
 #include <string>
-#include <unordered_map>
 #include <vector>
 
 namespace linvox {
@@ -34,9 +33,6 @@ struct Vocabulary {
     /// JSON; load throws DataError naming what is wrong.
     void save(const std::filesystem::path& path) const;
     static Vocabulary load(const std::filesystem::path& path);
-
-private:
-    mutable std::unordered_map<std::string, std::int32_t> index_;  // filled at the first unit_id()
 };
 
 }  // namespace linvox

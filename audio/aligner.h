@@ -1,0 +1,56 @@
+// Forced alignment of a known text with its recording (pocketsphinx).
+//
+// The grammar is a straight line of phones, each a dictionary word of its own, so that times come
+// out phone by phone. Words with several pronunciations become parallel branches; silence may
+// stand between words, before the first and after the last, nowhere else.
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "src/base/timed_unit.h"
+
+namespace linvox {
+
+struct AlignerConfig {
+    std::filesystem::path acoustic_model;  // empty: default_acoustic_model()
+    double beam = 1e-80;
+    double word_beam = 1e-80;
+    /// Below this mean log-likelihood per frame (relative to the best senone) the text does not fit.
+    double least_score = 0;  // 0: accept everything that reaches the end
+};
+
+/// One word to align: at least one variant, each at least one phone.
+struct AlignerWord {
+    std::string text;
+    std::vector<std::vector<std::string>> variants;
+};
+
+struct Alignment {
+    std::vector<TimedUnit> units;  // from 0 to the end of the recording, silence included
+    std::vector<int> variant;      // the variant chosen, one per word
+    double score_per_frame = 0;    // log-likelihood, for comparing clips of one speaker
+};
+
+/// One decoder. Not thread-safe: build one per thread.
+class Aligner {
+public:
+    /// `phones`: every phone that may occur (Lexicon::phone_set()). UserError when the acoustic
+    /// model cannot be read or lacks a phone.
+    Aligner(const AlignerConfig& config, std::span<const std::string> phones);
+    ~Aligner();
+    Aligner(Aligner&&) noexcept;
+
+    /// Mono, 16 kHz, [-1, 1]. Nothing when the end of the text was not reached: text and sound differ.
+    std::optional<Alignment> align(std::span<const float> wave16k, std::span<const AlignerWord> words);
+
+private:
+    struct State;
+    std::unique_ptr<State> state_;
+};
+
+}  // namespace linvox

@@ -1,0 +1,51 @@
+#include "src/cli/commands.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <nlohmann/json.hpp>
+
+#include "eval/metric.h"
+#include "src/base/files.h"
+#include "src/base/jsonl.h"
+#include "src/loss/evaluate.h"
+#include "src/loss/loss_table.h"
+#include "src/recipe/recipe.h"
+
+namespace linvox {
+
+void command_run(const RunArguments& arguments) {
+    const RecipeConfig config = read_recipe(arguments.source);
+    const auto root = run_recipe(config, arguments.run, arguments.stages);
+    if (arguments.stages.dry_run) return;
+    const auto table = root / "stages" / "report" / "table.txt";
+    const bool reported = arguments.stages.only.empty() || arguments.stages.only == "report";
+    if (!reported || !std::filesystem::exists(table)) return;
+    fmt::print("{}\n\nreport: {}\n", read_file(table),
+               std::filesystem::absolute(root / "report" / "index.html").lexically_normal().string());
+}
+
+void command_config(const ConfigSource& source) {
+    RecipeConfig config = read_recipe(source);
+    fmt::print("{}", config_to_toml([&](ConfigVisitor& v) { config.visit(v); }));
+}
+
+void command_stages() {
+    for (const Stage& stage : tts_stages()) fmt::print("{:<12} {}\n", stage.name, stage.doc);
+}
+
+void command_losses() { fmt::print("{}", losses_text()); }
+
+void command_losses_eval(const std::filesystem::path& file) {
+    for_each_json_line(file, [](const nlohmann::json& line, std::size_t) {
+        fmt::print("{}\n", evaluate_loss_line(line).dump());
+    });
+}
+
+void command_metrics() {
+    for (const Metric& metric : metrics())
+        fmt::print("{:<16} {:<5} {:<8} {}\n", metric.id, metric.unit, better_name(metric.better), metric.doc);
+}
+
+}  // namespace linvox

@@ -1,0 +1,74 @@
+#include "src/cli/parse.h"
+
+#include <CLI/CLI.hpp>
+
+#include "src/cli/commands.h"
+#include "src/recipe/recipe.h"
+#include "src/recipe/version.h"
+
+namespace linvox {
+namespace {
+
+void add_source(CLI::App& app, ConfigSource& source) {
+    app.add_option("recipe", source.file, "recipe file (TOML)")->required();
+    app.add_option("--profile", source.profile, "lay the recipe's [profile.NAME] over its settings");
+    app.add_option("--set", source.overrides, "KEY=VALUE over the recipe, for example --set sft.steps=500")
+        ->allow_extra_args(false)
+        ->take_all();
+}
+
+void add_run_options(CLI::App& app, RunArguments& arguments) {
+    add_source(app, arguments.source);
+    app.add_option("--run", arguments.run, "run directory (default: the recipe's run_dir)");
+}
+
+void add_run(CLI::App& app, RunArguments& arguments) {
+    CLI::App* run = app.add_subcommand("run", "run a recipe; finished stages whose inputs are unchanged are skipped");
+    add_run_options(*run, arguments);
+    run->add_option("--from", arguments.stages.from, "redo this stage and all after it");
+    run->add_option("--only", arguments.stages.only, "run this stage alone");
+    run->add_flag("--dry-run", arguments.stages.dry_run, "say what would run");
+    run->add_flag("--resume", "go on where an interrupted run stopped (always done; for scripts that say so)");
+    run->callback([&arguments] { command_run(arguments); });
+}
+
+/// Every stage is a command of its own: `linvox sft RECIPE` is `linvox run --only sft RECIPE`.
+void add_stage_commands(CLI::App& app, RunArguments& arguments) {
+    for (const Stage& stage : tts_stages()) {
+        CLI::App* command = app.add_subcommand(stage.name, stage.doc)->group("Stages of a recipe");
+        add_run_options(*command, arguments);
+        command->callback([&arguments, name = stage.name] {
+            arguments.stages.only = name;
+            command_run(arguments);
+        });
+    }
+}
+
+}  // namespace
+
+int parse_and_run(int argc, char** argv) {
+    CLI::App app("Linvox aligns speech language models with what listeners prefer.", "linvox");
+    app.set_version_flag("--version", std::string("linvox ") + kVersion);
+    app.require_subcommand(1);
+    RunArguments arguments;
+    add_run(app, arguments);
+    add_stage_commands(app, arguments);
+    CLI::App* config = app.add_subcommand("config", "print the resolved recipe with the meaning of every key");
+    add_source(*config, arguments.source);
+    config->callback([&arguments] { command_config(arguments.source); });
+    app.add_subcommand("stages", "list the stages of a recipe")->callback(command_stages);
+    app.add_subcommand("metrics", "list the evaluation metrics")->callback(command_metrics);
+    CLI::App* losses = app.add_subcommand("losses", "list the losses, or evaluate them on given numbers");
+    std::filesystem::path loss_file;
+    CLI::App* eval = losses->add_subcommand("eval", "value, rewards and gradients of each line of a JSONL file");
+    eval->add_option("file", loss_file, "JSON lines: loss, options, sums and token counts")->required();
+    losses->callback([&] { eval->parsed() ? command_losses_eval(loss_file) : command_losses(); });
+    try {
+        app.parse(argc, argv);
+    } catch (const CLI::ParseError& error) {
+        return app.exit(error) == 0 ? 0 : 2;
+    }
+    return 0;
+}
+
+}  // namespace linvox

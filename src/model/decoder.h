@@ -1,0 +1,77 @@
+// The decoder LM: RMSNorm, rotary positions, grouped-query attention, SwiGLU (llama, qwen2, qwen3).
+// Weights and the packed forward pass. The vocabulary head is score.h's; generation is src/generate's.
+// T tokens, D hidden size, V vocabulary, F MLP width, Q query width, K key width.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+#include <vector>
+
+#include "src/model/model_config.h"
+#include "src/model/packed_batch.h"
+#include "src/model/weights.h"
+
+namespace linvox {
+
+struct DecoderLayer {
+    at::Tensor input_norm_D;
+    at::Tensor q_weight_QD, k_weight_KD, v_weight_KD;  // HF layout: [out, in]
+    at::Tensor q_bias_Q, k_bias_K, v_bias_K;           // undefined without qkv_bias
+    at::Tensor q_norm_H, k_norm_H;                     // [head_dim]; undefined without qk_norm
+    at::Tensor o_weight_DQ;
+    at::Tensor post_norm_D;
+    at::Tensor gate_weight_FD, up_weight_FD, down_weight_DF;
+};
+
+/// All tensors of one dtype and device: float32 master weights for training, bfloat16 or float16 for
+/// inference, float64 in tests. Copies share storage; clone_decoder() does not.
+struct Decoder {
+    ModelConfig config;
+    at::Tensor embedding_VD;
+    std::vector<DecoderLayer> layers;
+    at::Tensor final_norm_D;
+    at::Tensor head_VD;  // undefined when config.tie_word_embeddings
+};
+
+/// The precision of the matrix products. Sums over rows, norms and softmax are float32 in either case.
+enum class Compute {
+    as_weights,  // the weights' own dtype
+    bfloat16,    // weights are cast once per call; gradients land in the weights' own dtype
+};
+
+struct ForwardOptions {
+    Compute compute = Compute::as_weights;
+    double dropout = 0.0;            // probability, on the embedding and on both branch outputs of each layer
+    std::uint64_t dropout_seed = 0;  // one per step; the mask is a function of seed, place and element
+    bool checkpoint_layers = false;  // keep only each layer's input, compute the rest again in backward
+};
+
+/// Fresh weights, float32 on the CPU: normal(0, 0.02), the two projections back into the residual stream
+/// scaled by 1/sqrt(2 layers), norms 1, biases 0 (Radford et al. 2019). Same seed, same weights.
+Decoder make_decoder(const ModelConfig& config, std::uint64_t seed);
+
+/// An undefined tensor per weight; loaders fill it through visit_weights.
+Decoder empty_decoder(const ModelConfig& config);
+
+/// Every weight of the model in a fixed order, named as Hugging Face names it.
+void visit_weights(Decoder& decoder, const WeightVisitor& visit);
+void visit_weights(const Decoder& decoder, const ConstWeightVisitor& visit);
+
+/// The shape a weight of this name must have under `config`.
+std::vector<std::int64_t> weight_shape(const ModelConfig& config, const std::string& name);
+
+/// The matrix of the vocabulary head [V, D]: the embedding when tied.
+const at::Tensor& head_weight(const Decoder& decoder);
+
+/// Independent storage; the copy requires no gradient.
+Decoder clone_decoder(const Decoder& decoder);
+Decoder cast_decoder(const Decoder& decoder, at::ScalarType dtype);
+void set_requires_grad(Decoder& decoder, bool value);
+std::int64_t weight_count(const Decoder& decoder);
+
+/// Hidden states [T, D] after the final norm, one row per token of the batch, in the compute dtype.
+/// Throws DataError when an id is outside the vocabulary or a position outside the model's context.
+at::Tensor decoder_hidden(const Decoder& decoder, const PackedBatch& batch, const ForwardOptions& options = {});
+
+}  // namespace linvox

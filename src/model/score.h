@@ -1,0 +1,37 @@
+// Log-probabilities of answers: the one path for policy, reference and evaluation.
+// Only rows that predict a scored token reach the vocabulary head, in chunks whose logits are computed
+// again in backward, so memory does not grow with length times vocabulary.
+// N scored positions, A answers, T tokens, D hidden size.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+
+#include "src/model/decoder.h"
+#include "src/model/packed_batch.h"
+
+namespace linvox {
+
+struct ScoreConfig {
+    ForwardOptions forward;
+    std::int64_t vocab_begin = 0, vocab_end = 0;  // half-open range the softmax runs over; 0, 0: all ids
+    std::int64_t head_chunk_rows = 1024;          // rows of logits in memory at a time
+};
+
+struct SequenceScore {
+    at::Tensor logprob_N;      // nats per scored position; float32, or float64 with float64 weights
+    at::Tensor logprob_sum_A;  // the same, summed per answer
+    at::Tensor token_count_A;  // int64: scored positions per answer
+};
+
+/// Differentiable in the decoder's weights unless gradients are off.
+/// DataError when a label lies outside [vocab_begin, vocab_end), naming position and answer.
+SequenceScore score_answers(const Decoder& decoder, const PackedBatch& batch, const ScoreConfig& config);
+
+/// logprob_N of labels under softmax(hidden_ND head_VD^T) restricted to [vocab_begin, vocab_end): the head
+/// alone, for callers that hold hidden states. Gradients flow to hidden_ND and head_VD.
+at::Tensor head_logprobs(const at::Tensor& hidden_ND, const at::Tensor& head_VD, const at::Tensor& label_N,
+                         std::int64_t vocab_begin, std::int64_t vocab_end, std::int64_t chunk_rows);
+
+}  // namespace linvox

@@ -1,0 +1,21 @@
+// What the reference and align stages both read: the pairs and the range of the softmax.
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "src/data/records.h"
+#include "src/recipe/run_directory.h"
+
+namespace linvox {
+
+struct AlignInputs {
+    std::vector<PreferenceRecord> train, watch;
+    std::int64_t vocab_begin = 0, vocab_end = 0;
+    std::map<std::string, std::string> digests;  // of the vocabulary, for the reference's identity
+};
+
+AlignInputs load_align_inputs(const RunDirectory& run);
+
+}  // namespace linvox

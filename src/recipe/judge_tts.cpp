@@ -1,0 +1,134 @@
+#include "src/recipe/judge_tts.h"
+
+#include <cmath>
+#include <numbers>
+
+#include "eval/dtw.h"
+#include "eval/mcd.h"
+#include "eval/token_loops.h"
+#include "src/recipe/recipe_config.h"
+
+namespace linvox {
+namespace {
+
+constexpr std::size_t kOrder = 13;
+constexpr std::size_t kBands = MelCodec::kBands;
+
+/// c1..c13 of a log-mel frame. The orthonormal DCT keeps distances comparable with cepstra of
+/// natural log spectra.
+void cepstrum(const float* mel, float* out) {
+    for (std::size_t m = 1; m <= kOrder; ++m) {
+        double sum = 0;
+        for (std::size_t b = 0; b < kBands; ++b)
+            sum += mel[b] * std::cos(std::numbers::pi * static_cast<double>(m) * (static_cast<double>(b) + 0.5) / kBands);
+        out[m - 1] = static_cast<float>(sum / kBands * 2);
+    }
+}
+
+}  // namespace
+
+std::vector<std::string> judge_metric_names(const JudgeConfig& config) {
+    std::vector<std::string> names = {"mcd", "duration", "repetition", "capped", "phone_fit"};
+    if (config.recognise) names.push_back("wer");
+    return names;
+}
+
+CodeDistortion::CodeDistortion(const MelCodec& codec) { table_ = features_of_log_mel(codec.code_log_mel()); }
+
+std::vector<float> CodeDistortion::features_of_log_mel(std::span<const float> log_mel) {
+    const std::size_t frames = log_mel.size() / kBands;
+    std::vector<float> out(frames * kOrder);
+    for (std::size_t t = 0; t < frames; ++t) cepstrum(&log_mel[t * kBands], &out[t * kOrder]);
+    return out;
+}
+
+std::vector<float> CodeDistortion::features(std::span<const std::int32_t> codes) const {
+    constexpr std::size_t row = MelCodec::kFramesPerCode * kOrder;
+    std::vector<float> out;
+    out.reserve(codes.size() * row);
+    for (const std::int32_t code : codes) {
+        const auto begin = table_.begin() + static_cast<std::ptrdiff_t>(static_cast<std::size_t>(code) * row);
+        out.insert(out.end(), begin, begin + row);
+    }
+    return out;
+}
+
+double CodeDistortion::distance_db(std::span<const float> reference, std::span<const float> test) {
+    const DtwResult path = dtw_cost(reference, test, kOrder);
+    return kMcdScale * path.cost / static_cast<double>(path.path_length);
+}
+
+PhoneFit::PhoneFit(const std::vector<PreparedClip>& training, std::int32_t codebook_size) : size_(codebook_size) {
+    constexpr double kPriorWeight = 100;  // pseudo-counts of P(code) in every phone's histogram
+    const auto size = static_cast<std::size_t>(size_);
+    std::map<std::string, std::vector<double>> counts;
+    prior_.assign(size, 1.0);
+    for (const PreparedClip& clip : training)
+        for (const CodedVariant& variant : clip.variants) {
+            const auto units = rescale_units(clip.units, static_cast<std::int32_t>(clip.codes().size()),
+                                             static_cast<std::int32_t>(variant.codes.size()));
+            for (const AlignedUnit& unit : units) {
+                auto& histogram = counts.try_emplace(unit.unit, size, 0.0).first->second;
+                for (std::int32_t t = unit.begin; t < unit.end; ++t) {
+                    const auto code = static_cast<std::size_t>(variant.codes[static_cast<std::size_t>(t)]);
+                    histogram[code] += 1;
+                    prior_[code] += 1;
+                }
+            }
+        }
+    double total = 0;
+    for (const double value : prior_) total += value;
+    for (double& value : prior_) value /= total;
+    for (auto& [phone, histogram] : counts) {
+        double sum = 0;
+        for (const double value : histogram) sum += value;
+        std::vector<double>& ratio = log_ratio_[phone];
+        for (std::size_t c = 0; c < size; ++c)
+            ratio.push_back(std::log((histogram[c] + kPriorWeight * prior_[c]) / (sum + kPriorWeight) / prior_[c]));
+    }
+}
+
+double PhoneFit::score(const std::vector<AlignedUnit>& units, std::span<const std::int32_t> codes) const {
+    double sum = 0;
+    for (const AlignedUnit& unit : units) {
+        const auto found = log_ratio_.find(unit.unit);
+        if (found == log_ratio_.end()) continue;
+        for (std::int32_t t = unit.begin; t < unit.end; ++t)
+            sum += found->second[static_cast<std::size_t>(codes[static_cast<std::size_t>(t)])];
+    }
+    return sum / static_cast<double>(codes.size());
+}
+
+namespace {
+
+/// The units of an aligned answer with the frames its own boundaries give them.
+std::vector<AlignedUnit> spoken_units(const Vocabulary& vocabulary, const TokenSequence& answer,
+                                      const std::vector<std::string>& names) {
+    std::vector<AlignedUnit> units;
+    std::int32_t begin = 0;
+    const std::vector<std::int32_t> lengths = unit_lengths(vocabulary, answer);
+    for (std::size_t i = 0; i < lengths.size() && i < names.size(); ++i) {
+        units.push_back({names[i], begin, begin + lengths[i]});
+        begin += lengths[i];
+    }
+    return units;
+}
+
+}  // namespace
+
+Scores judge_candidate(const Candidate& candidate, const std::vector<std::string>& unit_names,
+                       const JudgedAgainst& against, const Vocabulary& vocabulary, const CodeDistortion& distortion,
+                       const PhoneFit* phone_fit) {
+    const std::vector<std::int32_t> codes = extract_codes(vocabulary, candidate.answer.ids);
+    Scores scores = {{"mcd", {}}, {"duration", {}}, {"repetition", {}}, {"capped", {}}, {"phone_fit", {}}};
+    if (codes.empty()) return scores;
+    scores["mcd"] = CodeDistortion::distance_db(against.features, distortion.features(codes));
+    scores["duration"] = std::abs(std::log(static_cast<double>(codes.size()) / static_cast<double>(against.code_count)));
+    scores["repetition"] = static_cast<double>(longest_run(codes));
+    const auto capped = candidate.meta.find("capped_units");
+    scores["capped"] = capped == candidate.meta.end() ? 0.0 : capped->second;
+    if (phone_fit) scores["phone_fit"] = phone_fit->score(spoken_units(vocabulary, candidate.answer, unit_names), codes);
+    return scores;
+}
+
+}  // namespace linvox

@@ -1,0 +1,64 @@
+// Scores of sampled answers against the recording, from tokens alone: no vocoder, no recogniser,
+// thousands of candidates in seconds. With `judge.recognise` a recogniser is added by the stage.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "audio/codec/mel_codec.h"
+#include "src/data/records.h"
+#include "src/recipe/prepared.h"
+#include "src/text/vocabulary.h"
+
+namespace linvox {
+
+struct JudgeConfig;
+
+/// The names of the scores that a judge with this configuration gives.
+std::vector<std::string> judge_metric_names(const JudgeConfig& config);
+
+/// Mel-cepstral distortion in the codec's own features: the candidate's codes stand for their
+/// centroids' log mel, cepstra c1..c13 by DCT-II, exact DTW, mean over the path, dB.
+class CodeDistortion {
+public:
+    explicit CodeDistortion(const MelCodec& codec);
+    /// Features of a sequence of codes, row-major [2 codes, 13].
+    std::vector<float> features(std::span<const std::int32_t> codes) const;
+    /// Features of a recording (log mel, row-major [frames, 80]).
+    static std::vector<float> features_of_log_mel(std::span<const float> log_mel);
+    static double distance_db(std::span<const float> reference, std::span<const float> test);
+
+private:
+    std::vector<float> table_;  // [K, 2, 13]
+};
+
+/// How well codes fit the phones they stand for: mean over codes of ln P(code | phone) / P(code),
+/// P from counts over aligned training clips, smoothed towards P(code). Nats per code.
+class PhoneFit {
+public:
+    PhoneFit(const std::vector<PreparedClip>& training, std::int32_t codebook_size);
+    /// `units` with frames of `codes`.
+    double score(const std::vector<AlignedUnit>& units, std::span<const std::int32_t> codes) const;
+
+private:
+    std::int32_t size_;
+    std::vector<double> prior_;                             // [K]
+    std::map<std::string, std::vector<double>> log_ratio_;  // [K] per phone
+};
+
+/// Everything a candidate is compared with.
+struct JudgedAgainst {
+    std::vector<float> features;  // of the recording
+    std::int64_t code_count = 0;
+};
+
+/// Scores of one candidate: mcd (dB), duration (|ln(length / recording's)|), repetition (longest run of
+/// one code), capped (units ended by force), phone_fit (aligned layout only; else null).
+Scores judge_candidate(const Candidate& candidate, const std::vector<std::string>& unit_names,
+                       const JudgedAgainst& against, const Vocabulary& vocabulary, const CodeDistortion& distortion,
+                       const PhoneFit* phone_fit);
+
+}  // namespace linvox

@@ -1,0 +1,61 @@
+#include "src/recipe/recipe.h"
+
+#include "src/base/files.h"
+#include "src/model/torch_compat.h"
+#include "src/recipe/stages.h"
+
+namespace linvox {
+namespace {
+
+/// The manifest and every clip it names would be too slow to hash twice; names, sizes and the
+/// manifest itself are enough to notice a change, and codes carry their own digest.
+std::vector<std::filesystem::path> data_files(const RecipeConfig& config) { return {config.data.manifest}; }
+
+std::vector<std::filesystem::path> text_files(const RecipeConfig& config) {
+    std::vector<std::filesystem::path> files;
+    if (!config.data.lexicon.empty()) files.push_back(config.data.lexicon);
+    if (!config.data.alignment.empty()) files.push_back(config.data.alignment);
+    return files;
+}
+
+}  // namespace
+
+const std::vector<Stage>& tts_stages() {
+    static const std::vector<Stage> stages = {
+        {"codec", "fit the codec on the training audio and encode every clip", {"seed", "data", "codec"}, {},
+         data_files, stage_codec},
+        {"prepare", "text units, their times in the codes, vocabulary, splits", {"seed", "data"}, {"codec"},
+         text_files, stage_prepare},
+        {"sft", "train the decoder LM from scratch", {"seed", "data", "model", "sft", "splice"}, {"prepare"}, {},
+         stage_sft},
+        {"candidates", "sample answers to the training prompts", {"seed", "data", "candidates", "splice"},
+         {"prepare", "sft/model"}, {}, stage_candidates},
+        {"pairs", "score the candidates and build preference pairs", {"seed", "data", "judge", "pairs"},
+         {"codec", "prepare", "candidates/candidates.jsonl"}, {}, stage_pairs},
+        {"reference", "log-probabilities of the pairs under the frozen SFT model", {"align"},
+         {"prepare/vocabulary.json", "sft/model", "pairs"}, {}, stage_reference},
+        {"align", "train every aligned model on the same pairs", {"seed", "align"},
+         {"prepare/vocabulary.json", "sft/model", "pairs", "reference"}, {}, stage_align},
+        {"synthesise", "speak the held-out prompts with every model", {"seed", "data", "synthesise"},
+         {"codec", "prepare", "sft/model", "align"}, {}, stage_synthesise},
+        {"evaluate", "recognise and score the held-out speech", {"evaluate"}, {"prepare", "synthesise"}, {},
+         stage_evaluate},
+        {"report", "tables, page and players", {"seed", "report", "align", "synthesise"},
+         {"codec/codec_report.json", "prepare", "sft", "pairs", "align", "synthesise", "evaluate"}, {}, stage_report},
+    };
+    return stages;
+}
+
+std::filesystem::path run_recipe(const RecipeConfig& config, const std::filesystem::path& run_dir,
+                                 const StageOptions& options) {
+    configure_threads(0);
+    const RunDirectory run(run_dir.empty() ? std::filesystem::path(config.run_dir) : run_dir);
+    if (!options.dry_run)
+        write_file_atomic(run.root() / "config.toml", config_to_toml([&](ConfigVisitor& v) {
+                              const_cast<RecipeConfig&>(config).visit(v);
+                          }));
+    run_stages(tts_stages(), config, run, options);
+    return run.root();
+}
+
+}  // namespace linvox

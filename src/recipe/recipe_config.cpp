@@ -1,0 +1,158 @@
+#include "src/recipe/recipe_config.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <set>
+
+#include "eval/metric.h"
+#include "src/base/error.h"
+#include "src/base/text.h"
+#include "src/recipe/judge_tts.h"
+
+namespace linvox {
+
+void DataConfig::visit(ConfigVisitor& v) {
+    v.path("manifest", manifest, "JSON lines: id, text, audio, split");
+    v.choice("layout", layout, "aligned: each unit stands before its codes; plain: all text, then all codes",
+             {"aligned", "plain"});
+    v.choice("units", units, "what text is made of; the aligned layout needs phones", {"phones", "letters", "pieces"});
+    v.field("pieces", pieces, "size of the sentencepiece vocabulary (units = pieces or letters)", Range{16, 65536});
+    v.choice("normaliser", normaliser, "english spells out numbers and symbols; basic serves any language",
+             {"english", "basic"});
+    v.path("lexicon", lexicon, "pronunciations laid over the dictionary, one 'word PH PH' a line");
+    v.path("alignment", alignment, "unit times (JSON lines id, unit, start, end); empty: forced alignment");
+    v.field("min_duration_s", min_duration_s, "shorter speech is left out, s", Range{0, 1e4});
+    v.field("max_duration_s", max_duration_s, "longer speech is left out, s", Range{0, 1e4});
+    v.field("margin_s", margin_s, "silence kept at both ends, s", Range{0, 10});
+    v.field("stretches", stretches, "time stretch of the training codings", Range{0.5, 2});
+    v.field("shifts", shifts, "mel frames by which training codings are shifted", Range{0, 1});
+    v.field("held_out", held_out, "splits that are only evaluated", {"valid", "test"});
+    v.field("watch_share", watch_share, "share of training clips kept for early stopping and held-out pairs",
+            Range{0, 0.5});
+    v.field("max_codes_per_unit", max_codes_per_unit, "an alignment with a longer unit is left out", Range{1, 10000});
+}
+
+void ModelSection::visit(ConfigVisitor& v) {
+    v.choice("architecture", shape.architecture, "decoder family", {"qwen2", "qwen3", "llama"});
+    v.field("hidden_size", shape.hidden_size, "width of the residual stream", Range{8, 65536});
+    v.field("num_layers", shape.num_layers, "decoder layers", Range{1, 1000});
+    v.field("num_heads", shape.num_heads, "attention heads", Range{1, 1000});
+    v.field("num_kv_heads", shape.num_kv_heads, "key-value heads; divides num_heads", Range{1, 1000});
+    v.field("head_dim", shape.head_dim, "width of a head", Range{2, 1024});
+    v.field("intermediate_size", shape.intermediate_size, "width of the gated MLP", Range{8, 1e6});
+    v.field("rope_theta", shape.rope_theta, "base of the rotary positions", Range{1, 1e9});
+    v.field("tie_word_embeddings", shape.tie_word_embeddings, "head and embedding are one matrix");
+    v.field("max_position_embeddings", shape.max_position_embeddings, "context in tokens", Range{16, 1e7});
+}
+
+void SpliceConfig::visit(ConfigVisitor& v) {
+    v.field("share", share, "share of training examples spliced from word runs (aligned layout)", Range{0, 1});
+    v.field("max_runs", max_runs, "runs in a spliced utterance", Range{1, 100});
+    v.field("max_run_words", max_run_words, "words in a run", Range{1, 100});
+    v.field("max_codes", max_codes, "codes in a spliced utterance", Range{1, 1e5});
+}
+
+void CandidatesConfig::visit(ConfigVisitor& v) {
+    v.field("per_prompt", per_prompt, "samples for each prompt", Range{2, 1000});
+    v.field("spliced_prompts", spliced_prompts, "more prompts, spliced from word runs of training clips", Range{0, 1e6});
+    v.section("sampling", sampling, "how candidates are sampled");
+}
+
+void JudgeConfig::visit(ConfigVisitor& v) {
+    v.field("recognise", recognise, "also score candidates by the recogniser's word error rate (slow)");
+}
+
+void AlignRun::visit(ConfigVisitor& v) {
+    v.field("name", name, "name of the aligned model in folders and tables");
+    train.visit(v);
+}
+
+void SynthesiseConfig::visit(ConfigVisitor& v) {
+    v.field("samples", samples, "samples of each held-out prompt", Range{1, 100});
+    v.section("sampling", sampling, "how held-out prompts are spoken, equal for every model");
+}
+
+void EvaluateConfig::visit(ConfigVisitor& v) {
+    v.field("metrics", metrics, "ids of `linvox metrics`; empty: the headline metrics");
+}
+
+void ReportConfig::visit(ConfigVisitor& v) {
+    v.field("title", title, "title of the report");
+    v.field("players", players, "items with audio players in the page", Range{0, 1000});
+}
+
+void RecipeConfig::visit(ConfigVisitor& v) {
+    v.choice("task", task, "what the recipe aligns", {"tts"});
+    v.field("run_dir", run_dir, "where results go, relative to the current directory");
+    v.field("seed", seed, "seed of everything random", Range{0, 1e15});
+    v.section("data", data, "recordings and text");
+    v.section("codec", codec, "fit of the audio codec");
+    v.section("model", model, "shape of the decoder LM");
+    v.section("sft", sft, "supervised training from scratch");
+    v.section("splice", splice, "augmentation by spliced utterances");
+    v.section("candidates", candidates, "sampled answers to training prompts");
+    v.section("judge", judge, "scores of the candidates");
+    v.section("pairs", pairs, "preferred and rejected answers");
+    v.sections("align", align, "the aligned models, all from the same start and pairs");
+    v.section("synthesise", synthesise, "held-out prompts spoken by every model");
+    v.section("evaluate", evaluate, "metrics of the held-out speech");
+    v.section("report", report, "the report");
+}
+
+namespace {
+
+void check_align_runs(const std::vector<AlignRun>& runs, std::vector<std::string>& problems) {
+    std::set<std::string> names;
+    if (runs.empty()) problems.push_back("align: at least one [[align]] table is needed");
+    for (const AlignRun& run : runs) {
+        if (run.name.empty()) problems.push_back("align: every [[align]] table needs a name");
+        if (run.name == "sft" || run.name == "recording" || run.name == "codec")
+            problems.push_back(fmt::format("align: '{}' is a reserved name", run.name));
+        if (!names.insert(run.name).second) problems.push_back(fmt::format("align: the name '{}' stands twice", run.name));
+        if (run.train.precision != runs.front().train.precision)
+            problems.push_back("align: all runs share one reference, so their precision must be equal");
+        for (const std::string& problem : check_loss_config(run.train.loss, "align." + run.name + ".loss"))
+            problems.push_back(problem);
+    }
+}
+
+void check_pair_metrics(const RecipeConfig& config, std::vector<std::string>& problems) {
+    const std::vector<std::string> known = judge_metric_names(config.judge);
+    for (const PairMetric& metric : config.pairs.metrics)
+        if (std::find(known.begin(), known.end(), metric.name) == known.end())
+            problems.push_back(fmt::format("pairs.metrics: '{}' is not among the judge's scores: {}", metric.name,
+                                           join(known, " ")));
+}
+
+}  // namespace
+
+void check(const RecipeConfig& config) {
+    std::vector<std::string> problems;
+    if (config.data.manifest.empty()) problems.push_back("data.manifest is needed");
+    if (config.data.layout == "aligned" && config.data.units != "phones" && config.data.alignment.empty())
+        problems.push_back("data.layout = 'aligned' needs data.units = 'phones', or unit times in data.alignment");
+    check_align_runs(config.align, problems);
+    check_pair_metrics(config, problems);
+    try {
+        find_metrics(config.evaluate.metrics);
+        check(config.pairs);
+        check(config.model.shape);
+    } catch (const UserError& error) {
+        problems.push_back(error.what());
+    }
+    if (problems.empty()) return;
+    throw ConfigError(fmt::format("{} problem(s) in the configuration:\n  {}", problems.size(), join(problems, "\n  ")));
+}
+
+RecipeConfig read_recipe(const ConfigSource& source) {
+    RecipeConfig config;
+    read_config(source, [&](ConfigVisitor& v) { config.visit(v); });
+    const ModelConfig defaults = model_config_defaults(config.model.shape.architecture);
+    config.model.shape.qkv_bias = defaults.qkv_bias;
+    config.model.shape.qk_norm = defaults.qk_norm;
+    check(config);
+    return config;
+}
+
+}  // namespace linvox

@@ -1,0 +1,109 @@
+// The recipe file of a TTS alignment run as structs: every key, its default and its range.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "src/config/config_io.h"
+#include "src/config/visitor.h"
+#include "src/data/pairs.h"
+#include "src/generate/sampler.h"
+#include "src/model/model_config.h"
+#include "src/train/align.h"
+#include "src/train/codec_fit.h"
+#include "src/train/sft.h"
+
+namespace linvox {
+
+struct DataConfig {
+    std::filesystem::path manifest;
+    std::string layout = "aligned";
+    std::string units = "phones";
+    std::int64_t pieces = 256;
+    std::string normaliser = "english";
+    std::filesystem::path lexicon, alignment;
+    double min_duration_s = 0.2, max_duration_s = 20.0, margin_s = 0.05;
+    std::vector<double> stretches = {0.9, 1.0, 1.1};
+    std::vector<std::int64_t> shifts = {0, 1};
+    std::vector<std::string> held_out = {"test"};
+    double watch_share = 0.0;
+    std::int64_t max_codes_per_unit = 40;
+    void visit(ConfigVisitor& v);
+};
+
+struct ModelSection {
+    ModelConfig shape;
+    void visit(ConfigVisitor& v);
+};
+
+/// Utterances spliced from word runs of several clips; aligned layout only.
+struct SpliceConfig {
+    double share = 0.4;  // of the training examples
+    std::int64_t max_runs = 7, max_run_words = 6, max_codes = 400;
+    void visit(ConfigVisitor& v);
+};
+
+struct CandidatesConfig {
+    std::int64_t per_prompt = 6;
+    std::int64_t spliced_prompts = 0;
+    SamplingConfig sampling{.temperature = 0.9, .top_p = 0.95, .top_k = 50, .max_tokens = 2000};
+    void visit(ConfigVisitor& v);
+};
+
+struct JudgeConfig {
+    bool recognise = false;
+    void visit(ConfigVisitor& v);
+};
+
+/// One aligned model: a name for tables and folders, and how it is trained.
+struct AlignRun {
+    std::string name;
+    AlignConfig train;
+    void visit(ConfigVisitor& v);
+};
+
+struct SynthesiseConfig {
+    std::int64_t samples = 2;
+    SamplingConfig sampling{.temperature = 0.7, .top_p = 0.95, .top_k = 50, .max_tokens = 2000};
+    void visit(ConfigVisitor& v);
+};
+
+struct EvaluateConfig {
+    std::vector<std::string> metrics;
+    void visit(ConfigVisitor& v);
+};
+
+struct ReportConfig {
+    std::string title = "TTS alignment";
+    std::int64_t players = 24;
+    void visit(ConfigVisitor& v);
+};
+
+struct RecipeConfig {
+    std::string task = "tts";
+    std::string run_dir = "runs/tts";
+    std::int64_t seed = 1;
+    DataConfig data;
+    CodecFitConfig codec;
+    ModelSection model;
+    SftConfig sft;
+    SpliceConfig splice;
+    CandidatesConfig candidates;
+    JudgeConfig judge;
+    PairConfig pairs;
+    std::vector<AlignRun> align;
+    SynthesiseConfig synthesise;
+    EvaluateConfig evaluate;
+    ReportConfig report;
+    void visit(ConfigVisitor& v);
+};
+
+/// Reads a recipe and checks what spans several keys; ConfigError with every problem.
+RecipeConfig read_recipe(const ConfigSource& source);
+
+/// Cross-field rules, all problems at once.
+void check(const RecipeConfig& config);
+
+}  // namespace linvox

@@ -1,0 +1,53 @@
+// align: train every aligned model from the same start on the same pairs, gates first.
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+
+#include "src/base/files.h"
+#include "src/base/jsonl.h"
+#include "src/base/log.h"
+#include "src/model/model_directory.h"
+#include "src/recipe/align_inputs.h"
+#include "src/recipe/stages.h"
+#include "src/train/reference_cache.h"
+
+namespace linvox {
+namespace {
+
+void align_one(const StageContext& context, const AlignRun& entry, const AlignInputs& inputs) {
+    const auto folder = context.folder / entry.name;
+    if (std::filesystem::exists(folder / "done.json")) {
+        log_line(fmt::format("  {}: done before the stop", entry.name));
+        return;
+    }
+    ensure_directory(folder);
+    Decoder policy = load_model_directory(context.run.stage("sft") / "model");
+    const ScoreConfig score = align_score_config(entry.train, inputs.vocab_begin, inputs.vocab_end);
+    const auto reference_file = context.run.stage("reference") / "reference.jsonl";
+    AlignData data;
+    data.train = inputs.train;
+    data.held_out = inputs.watch;
+    data.reference = read_reference(reference_file, reference_identity(policy, score, inputs.digests));
+    data.vocab_begin = inputs.vocab_begin;
+    data.vocab_end = inputs.vocab_end;
+    data.identity = {{"start", decoder_digest(policy)}, {"reference", sha256_file(reference_file)}};
+    AlignConfig config = entry.train;
+    config.seed = context.config.seed;
+    log_line(fmt::format("  {}: {}", entry.name, describe_loss(config.loss)));
+    const TrainRun run{folder / "checkpoints", true, [&](std::int64_t resume_step) {
+                           return std::vector<Observer>{jsonl_observer(folder / "train.jsonl", resume_step)};
+                       }};
+    const TrainResult result = train_align(policy, data, config, run);
+    save_model_directory(folder / "model", policy);
+    std::filesystem::remove_all(folder / "checkpoints");
+    write_json(folder / "done.json", {{"steps", result.steps}, {"seconds", result.seconds}, {"best_step", result.best_step}});
+}
+
+}  // namespace
+
+void stage_align(const StageContext& context) {
+    const AlignInputs inputs = load_align_inputs(context.run);
+    for (const AlignRun& entry : context.config.align) align_one(context, entry, inputs);
+}
+
+}  // namespace linvox

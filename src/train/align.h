@@ -1,0 +1,66 @@
+// Preference training: packed pairs, one scoring path for policy and reference, a loss from the table.
+// Which loss, the loss core decides; how a run goes, the trainer.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "src/config/visitor.h"
+#include "src/data/pack.h"
+#include "src/loss/preference.h"
+#include "src/model/decoder.h"
+#include "src/model/score.h"
+#include "src/train/gates.h"
+#include "src/train/meter.h"
+#include "src/train/reference_cache.h"
+#include "src/train/trainer.h"
+
+namespace linvox {
+
+struct AlignConfig {
+    LossConfig loss;
+    AdamWConfig optimiser = {.learning_rate = 1.5e-4, .weight_decay = 0.0};
+    ScheduleConfig schedule = {.warmup_steps = 10};
+    std::int64_t epochs = 4;
+    std::int64_t batch_pairs = 8;       // per optimiser step; a record's pairs stay together
+    std::int64_t token_budget = 4096;   // of a micro-batch, shared form
+    std::string pair_weight = "pair";   // pair (1 each) or prompt (1/k each)
+    std::string task_score;             // metric given to losses that need task scores; "" none
+    std::string precision = "f32";      // of the matrix products: bf16, f32
+    std::int64_t evaluate_every = 50;
+    std::int64_t patience = 0;
+    bool keep_best = false;
+    std::int64_t checkpoint_every = 200;
+    std::int64_t seed = 0;
+    GateConfig gate;
+    void visit(ConfigVisitor& v);
+};
+
+struct AlignData {
+    std::vector<PreferenceRecord> train, held_out;
+    ReferenceScores reference;  // of every answer of both; empty only for a loss without reference
+    std::int64_t vocab_begin = 0, vocab_end = 0;  // the range the reference was scored with
+    std::map<std::string, std::string> identity;  // digests: start model, pairs, reference
+    bool starts_at_reference = true;  // false: policy and reference differ on purpose; step-0 gate is off
+};
+
+/// Every problem between the fields, and between the loss and what the data offer; ConfigError.
+void check(const AlignConfig& config, const AlignData& data);
+
+/// The score settings of a run; the reference must be computed with the same ones.
+ScoreConfig align_score_config(const AlignConfig& config, std::int64_t vocab_begin, std::int64_t vocab_end);
+
+/// Trains `policy` (float32 weights) in place. Runs the gates first (gates.h) unless the run is resumed.
+/// train.jsonl values: TRL's names (loss, grad_norm, learning_rate, rewards/chosen, ...) and ours, with
+/// mean and 10/50/90 percentiles of logps and logratio per token and in sum; eval_ in front of the
+/// held-out ones.
+TrainResult train_align(Decoder& policy, const AlignData& data, const AlignConfig& config, const TrainRun& run);
+
+/// The metrics of pairs without training: loss, margins, accuracies (names as above, without eval_).
+std::map<std::string, double> evaluate_pairs(const Decoder& policy, const std::vector<PreferenceRecord>& records,
+                                             const ReferenceScores& reference, const AlignConfig& config,
+                                             std::int64_t vocab_begin, std::int64_t vocab_end);
+
+}  // namespace linvox

@@ -1,0 +1,57 @@
+// Supervised training of a decoder, from scratch or from given weights: mean nats per scored token.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "src/base/rng.h"
+#include "src/config/visitor.h"
+#include "src/data/pack.h"
+#include "src/model/decoder.h"
+#include "src/model/score.h"
+#include "src/train/trainer.h"
+
+namespace linvox {
+
+struct SftConfig {
+    std::int64_t steps = 2400;
+    std::int64_t token_budget = 1000;  // of a micro-batch
+    std::int64_t accumulate = 1;       // micro-batches per step
+    double dropout = 0.1;
+    std::string precision = "bf16";    // of the matrix products: bf16, f32
+    AdamWConfig optimiser = {.learning_rate = 2e-3};
+    ScheduleConfig schedule;
+    std::int64_t evaluate_every = 200;
+    std::int64_t patience = 0;
+    double ema_decay = 0.0;
+    std::int64_t checkpoint_every = 500;
+    std::int64_t seed = 0;
+    void visit(ConfigVisitor& v);
+};
+
+/// The examples of one epoch; deterministic in its arguments, so that a resumed run sees the same.
+using EpochExamples = std::function<std::vector<SequenceGroup>(int epoch, Rng& rng)>;
+
+struct SftData {
+    EpochExamples epoch;
+    std::vector<SequenceGroup> validation;  // fixed; may be empty: no evaluation, no early stop
+    std::int64_t vocab_begin = 0, vocab_end = 0;  // range of the softmax; 0, 0: all ids
+    std::map<std::string, std::string> identity;  // digests of what the examples are made from
+};
+
+/// Trains `decoder` (float32 weights) in place and leaves the best weights in it.
+/// train.jsonl values: loss, grad_norm, learning_rate, num_tokens, mean_token_logprob, tokens_per_second;
+/// eval_loss (nats per scored token) and eval_perplexity.
+TrainResult train_sft(Decoder& decoder, const SftData& data, const SftConfig& config, const TrainRun& run);
+
+/// Mean nats per scored token over `groups`; no gradients, no dropout.
+double validation_loss(const Decoder& decoder, const std::vector<SequenceGroup>& groups, const ScoreConfig& score,
+                       std::int64_t token_budget);
+
+/// Names and tensors of a decoder's weights for the optimiser; turns their gradients on.
+std::vector<TrainedParameter> trained_parameters(Decoder& decoder);
+
+}  // namespace linvox
