@@ -44,6 +44,7 @@ SphinxDecoder make_sphinx_decoder(const std::filesystem::path& acoustic_model,
                    "{}: no acoustic model here (file mdef is missing); install pocketsphinx-en-us or set the folder",
                    acoustic_model.string());
     const std::lock_guard lock(init_mutex());
+    err_set_logfp(nullptr);  // the option table goes there
     err_set_callback(keep_error, nullptr);
     last_error.clear();
     std::vector<std::string> words = {"linvox", "-hmm", acoustic_model.string()};

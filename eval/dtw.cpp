@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 #include <limits>
 
 #include "src/base/error.h"
@@ -13,35 +14,72 @@
 namespace linvox {
 namespace {
 
-constexpr std::size_t kBlock = 32;
+// 16 bytes: what every x86-64 and ARMv8 has, so results do not depend on the machine.
+template <typename T>
+struct VectorOf;
+template <>
+struct VectorOf<double> {
+    using Type = double __attribute__((vector_size(16)));
+};
+template <>
+struct VectorOf<float> {
+    using Type = float __attribute__((vector_size(16)));
+};
+template <typename T>
+using Vector = typename VectorOf<T>::Type;
+
+constexpr std::size_t kSums = 8;  // vectors of sums per block: half of the registers of x86-64
+template <typename T>
+constexpr std::size_t kBlock = kSums * 16 / sizeof(T);
 
 enum Step : std::uint8_t { kDiagonal = 0, kDown = 1, kRight = 2 };  // (1,1), (1,0), (0,1)
 
-// The rows of b as blocks [block][dim][kBlock], zero-padded.
+// The rows of b as blocks [block][dim][kBlock], zero-padded; a block row is kSums vectors.
 template <typename T>
-std::vector<T> into_blocks(std::span<const T> b, std::size_t rows, std::size_t dim) {
-    std::vector<T> blocks((rows + kBlock - 1) / kBlock * dim * kBlock);
+std::vector<Vector<T>> into_blocks(std::span<const T> b, std::size_t rows, std::size_t dim) {
+    constexpr std::size_t kLanes = 16 / sizeof(T);
+    std::vector<Vector<T>> blocks((rows + kBlock<T> - 1) / kBlock<T> * dim * kSums, Vector<T>{});
     for (std::size_t j = 0; j < rows; ++j)
-        for (std::size_t d = 0; d < dim; ++d)
-            blocks[(j / kBlock * dim + d) * kBlock + j % kBlock] = b[j * dim + d];
+        for (std::size_t d = 0; d < dim; ++d) {
+            const std::size_t inside = j % kBlock<T>;
+            blocks[(j / kBlock<T> * dim + d) * kSums + inside / kLanes][inside % kLanes] = b[j * dim + d];
+        }
     return blocks;
+}
+
+template <typename V, typename T>
+inline void add_square(V& sum, const V& other, T here) {
+    const V difference = other - here;
+    sum += difference * difference;
+}
+
+// Squared distances from one row of a to the rows of one block of b.
+template <typename T>
+void block_squares(const T* row, const Vector<T>* block, std::size_t dim, Vector<T>* out) {
+    Vector<T> s0{}, s1{}, s2{}, s3{}, s4{}, s5{}, s6{}, s7{};  // an array would live in memory
+    for (std::size_t d = 0; d < dim; ++d, block += kSums) {
+        const T here = row[d];
+        add_square(s0, block[0], here);
+        add_square(s1, block[1], here);
+        add_square(s2, block[2], here);
+        add_square(s3, block[3], here);
+        add_square(s4, block[4], here);
+        add_square(s5, block[5], here);
+        add_square(s6, block[6], here);
+        add_square(s7, block[7], here);
+    }
+    out[0] = s0, out[1] = s1, out[2] = s2, out[3] = s3, out[4] = s4, out[5] = s5, out[6] = s6, out[7] = s7;
 }
 
 // Euclidean distances from one row of a to all rows of b.
 template <typename T>
-void local_costs(const T* __restrict row, const T* __restrict blocks, std::size_t block_count,
-                 std::size_t dim, T* __restrict out) {
-    for (std::size_t k = 0; k < block_count; ++k) {
-        T sum[kBlock] = {};
-        for (std::size_t d = 0; d < dim; ++d) {
-            const T here = row[d];
-            const T* __restrict other = blocks + (k * dim + d) * kBlock;
-            for (std::size_t j = 0; j < kBlock; ++j) {
-                const T difference = here - other[j];
-                sum[j] += difference * difference;
-            }
-        }
-        for (std::size_t j = 0; j < kBlock; ++j) out[k * kBlock + j] = std::sqrt(sum[j]);
+void local_costs(const T* row, const std::vector<Vector<T>>& blocks, std::size_t dim, std::vector<T>& out) {
+    Vector<T> squares[kSums];
+    for (std::size_t k = 0; k < out.size() / kBlock<T>; ++k) {
+        block_squares<T>(row, blocks.data() + k * dim * kSums, dim, squares);
+        T* const to = out.data() + k * kBlock<T>;
+        std::memcpy(to, squares, sizeof squares);
+        for (std::size_t j = 0; j < kBlock<T>; ++j) to[j] = std::sqrt(to[j]);
     }
 }
 
@@ -109,14 +147,13 @@ DtwResult warp(std::span<const T> a, std::span<const T> b, std::size_t dim, bool
     LINVOX_ASSERT(dim > 0 && !a.empty() && !b.empty() && a.size() % dim == 0 && b.size() % dim == 0,
                   "DTW of {} and {} values with {} per row", a.size(), b.size(), dim);
     const std::size_t rows_a = a.size() / dim, rows_b = b.size() / dim;
-    const std::vector<T> blocks = into_blocks(b, rows_b, dim);
-    const std::size_t block_count = (rows_b + kBlock - 1) / kBlock;
-    std::vector<T> local(block_count * kBlock);
+    const std::vector<Vector<T>> blocks = into_blocks(b, rows_b, dim);
+    std::vector<T> local((rows_b + kBlock<T> - 1) / kBlock<T> * kBlock<T>);
     Rows rows(rows_b);
     rows.cost[0] = 0;
     Steps steps(want_path ? rows_a * rows_b : 0);
     for (std::size_t i = 0; i < rows_a; ++i) {
-        local_costs(a.data() + i * dim, blocks.data(), block_count, dim, local.data());
+        local_costs(a.data() + i * dim, blocks, dim, local);
         if (want_path)
             advance(rows, local, rows_b,
                     [&](std::size_t j, std::uint8_t s) { steps.set(i * rows_b + j, s); });

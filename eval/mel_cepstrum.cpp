@@ -5,7 +5,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <complex>
 
@@ -25,41 +24,65 @@ struct RateRow {
 constexpr RateRow kRates[] = {
     {16000, 24, 0.41}, {22050, 34, 0.455}, {24000, 34, 0.466}, {44100, 39, 0.544}, {48000, 39, 0.554}};
 
-constexpr std::size_t kLanes = 8;
+// Two doubles: what every x86-64 and ARMv8 has, so results do not depend on the machine.
+using Pair = double __attribute__((vector_size(16), aligned(8), may_alias));
+constexpr std::size_t kPad = 16;
 
-// Sum of products of padded rows in a fixed order of additions.
-double dot(const double* __restrict a, const double* __restrict b, std::size_t n) {
-    std::array<double, kLanes> sum{};
-    for (std::size_t k = 0; k < n; k += kLanes)
-        for (std::size_t l = 0; l < kLanes; ++l) sum[l] += a[k + l] * b[k + l];
-    return ((sum[0] + sum[4]) + (sum[2] + sum[6])) + ((sum[1] + sum[5]) + (sum[3] + sum[7]));
+const Pair& at(const double* p) { return *reinterpret_cast<const Pair*>(p); }
+
+// Sum of products of rows of a multiple of kPad, in a fixed order of additions.
+double dot(const double* a, const double* b, std::size_t n) {
+    Pair s0{}, s1{}, s2{}, s3{};
+    for (std::size_t k = 0; k < n; k += 8) {
+        s0 += at(a + k) * at(b + k);
+        s1 += at(a + k + 2) * at(b + k + 2);
+        s2 += at(a + k + 4) * at(b + k + 4);
+        s3 += at(a + k + 6) * at(b + k + 6);
+    }
+    const Pair s = (s0 + s1) + (s2 + s3);
+    return s[0] + s[1];
 }
 
-void add_scaled(double* __restrict out, double factor, const double* __restrict a, std::size_t n) {
-    for (std::size_t k = 0; k < n; k += kLanes)
-        for (std::size_t l = 0; l < kLanes; ++l) out[k + l] += factor * a[k + l];
-}
-
-// Solves the symmetric positive definite n x n system in place (Cholesky); false when it is not.
-bool solve_positive(std::vector<double>& matrix, std::vector<double>& x, std::size_t n) {
-    for (std::size_t j = 0; j < n; ++j) {
-        double* const row_j = &matrix[j * n];
-        double pivot = row_j[j];
-        for (std::size_t k = 0; k < j; ++k) pivot -= row_j[k] * row_j[k];
-        if (!(pivot > 0)) return false;
-        row_j[j] = std::sqrt(pivot);
-        for (std::size_t i = j + 1; i < n; ++i) {
-            double* const row_i = &matrix[i * n];
-            double sum = row_i[j];
-            for (std::size_t k = 0; k < j; ++k) sum -= row_i[k] * row_j[k];
-            row_i[j] = sum / row_j[j];
+// out[k] = sum_m factor[m] rows[m][k] over rows of a multiple of kPad.
+void combine_rows(const double* factor, std::size_t count, const double* rows, std::size_t n, double* out) {
+    for (std::size_t k = 0; k < n; k += kPad) {
+        Pair s0{}, s1{}, s2{}, s3{}, s4{}, s5{}, s6{}, s7{};
+        for (std::size_t m = 0; m < count; ++m) {
+            const double* row = rows + m * n + k;
+            s0 += factor[m] * at(row);
+            s1 += factor[m] * at(row + 2);
+            s2 += factor[m] * at(row + 4);
+            s3 += factor[m] * at(row + 6);
+            s4 += factor[m] * at(row + 8);
+            s5 += factor[m] * at(row + 10);
+            s6 += factor[m] * at(row + 12);
+            s7 += factor[m] * at(row + 14);
         }
-        for (std::size_t k = 0; k < j; ++k) x[j] -= row_j[k] * x[k];
-        x[j] /= row_j[j];
+        Pair* const to = reinterpret_cast<Pair*>(out + k);
+        to[0] = s0, to[1] = s1, to[2] = s2, to[3] = s3, to[4] = s4, to[5] = s5, to[6] = s6, to[7] = s7;
+    }
+}
+
+// Solves the symmetric positive definite n x n system in place by L D L'. Rows are `stride` long, an
+// even number; the diagonal and what stands right of it are read. Rank-one updates of whole rows,
+// two elements at a time: an element left of the diagonal may be overwritten.
+bool solve_positive(double* matrix, std::size_t stride, double* x, std::size_t n) {
+    for (std::size_t j = 0; j < n; ++j) {
+        const double* const pivot_row = matrix + j * stride;
+        const double pivot = pivot_row[j];
+        if (!(pivot > 0)) return false;
+        for (std::size_t i = j + 1; i < n; ++i) {
+            const double factor = pivot_row[i] / pivot;
+            double* const row = matrix + i * stride;
+            for (std::size_t k = i & ~std::size_t{1}; k < stride; k += 2)
+                *reinterpret_cast<Pair*>(row + k) -= factor * at(pivot_row + k);
+            x[i] -= factor * x[j];
+        }
     }
     for (std::size_t j = n; j-- > 0;) {
-        for (std::size_t k = j + 1; k < n; ++k) x[j] -= matrix[k * n + j] * x[k];
-        x[j] /= matrix[j * n + j];
+        double sum = x[j];
+        for (std::size_t k = j + 1; k < n; ++k) sum -= matrix[j * stride + k] * x[k];
+        x[j] = sum / matrix[j * stride + j];
     }
     return true;
 }
@@ -68,10 +91,10 @@ bool solve_positive(std::vector<double>& matrix, std::vector<double>& x, std::si
 
 struct MelCepstrumSolver::State {
     MelCepstrumConfig config;
-    std::size_t size, bins, padded;
+    std::size_t size, bins, padded, stride;
     std::vector<double> basis;        // [2M + 1, padded]: cos(m w~_k)
     std::vector<double> weight;       // [padded]: share of bin k in a mean over the whole circle
-    std::vector<double> warp;         // [M + 1, size/2 + 1]: cepstrum -> mel-cepstrum
+    std::vector<double> warp;         // [M + 1, padded]: cepstrum -> mel-cepstrum
     std::vector<double> mean_cosine;  // [M + 1]: mean of cos(m w~) over w = (-alpha)^m
     std::vector<double> spectrum, ratio, moment, matrix, step;
     RealFft fft;
@@ -80,7 +103,7 @@ struct MelCepstrumSolver::State {
         : config(c),
           size(fft_size),
           bins(fft_size / 2 + 1),
-          padded((bins + kLanes - 1) / kLanes * kLanes),
+          padded((bins + kPad - 1) / kPad * kPad),
           fft(fft_size) {
         const std::size_t m_count = 2 * c.order + 1, dim = c.order + 1;
         basis.assign(m_count * padded, 0);
@@ -98,7 +121,8 @@ struct MelCepstrumSolver::State {
         spectrum.assign(padded, 0);
         ratio.assign(padded, 0);
         moment.assign(m_count, 0);
-        matrix.assign(dim * dim, 0);
+        stride = dim + dim % 2;
+        matrix.assign(dim * stride, 0);
         step.assign(dim, 0);
     }
 
@@ -106,15 +130,15 @@ struct MelCepstrumSolver::State {
     // z^-n expands to (A. Oppenheim, D. Johnson, Proc. IEEE 60(6), 1972). z^-1 in terms of z~^-1
     // is an all-pass again, so each column is the one before, filtered.
     void fill_warp(std::size_t dim) {
-        warp.assign(dim * bins, 0);
+        warp.assign(dim * padded, 0);
         warp[0] = 1;
         for (std::size_t n = 1; n < bins; ++n)
             for (std::size_t m = 0; m < dim; ++m) {
                 // (z~^-1 + alpha) / (1 + alpha z~^-1) times the column before.
-                const double before = warp[m * bins + n - 1];
-                const double delayed = m > 0 ? warp[(m - 1) * bins + n - 1] : 0;
-                const double recursive = m > 0 ? warp[(m - 1) * bins + n] : 0;
-                warp[m * bins + n] = delayed + config.alpha * (before - recursive);
+                const double before = warp[m * padded + n - 1];
+                const double delayed = m > 0 ? warp[(m - 1) * padded + n - 1] : 0;
+                const double recursive = m > 0 ? warp[(m - 1) * padded + n] : 0;
+                warp[m * padded + n] = delayed + config.alpha * (before - recursive);
             }
     }
 
@@ -124,19 +148,16 @@ struct MelCepstrumSolver::State {
         fft.inverse();
         fft.time()[0] *= 0.5;
         fft.time()[size / 2] *= 0.5;
-        for (std::size_t m = 0; m < cepstrum.size(); ++m) {
-            double sum = 0;
-            for (std::size_t n = 0; n < bins; ++n) sum += warp[m * bins + n] * fft.time()[n];
-            cepstrum[m] = sum;
-        }
+        std::copy_n(fft.time().begin(), bins, ratio.begin());  // padded with zeros
+        for (std::size_t m = 0; m < cepstrum.size(); ++m)
+            cepstrum[m] = dot(&warp[m * padded], ratio.data(), padded);
     }
 
     // moment[m] = mean over the circle of P / |H|^2 cos(m w~), m = 0..2M.
     void update_moments(std::span<const double> periodogram, std::span<const double> cepstrum) {
-        std::fill(spectrum.begin(), spectrum.end(), 0.0);
-        for (std::size_t m = 0; m < cepstrum.size(); ++m)
-            add_scaled(spectrum.data(), -2 * cepstrum[m], &basis[m * padded], padded);
-        for (std::size_t k = 0; k < bins; ++k) ratio[k] = weight[k] * periodogram[k] * std::exp(spectrum[k]);
+        combine_rows(cepstrum.data(), cepstrum.size(), basis.data(), padded, spectrum.data());
+        for (std::size_t k = 0; k < bins; ++k)
+            ratio[k] = weight[k] * periodogram[k] * std::exp(-2 * spectrum[k]);
         for (std::size_t m = 0; m < moment.size(); ++m)
             moment[m] = dot(ratio.data(), &basis[m * padded], padded);
     }
@@ -147,9 +168,9 @@ struct MelCepstrumSolver::State {
         const std::size_t dim = cepstrum.size();
         for (std::size_t m = 0; m < dim; ++m) {
             step[m] = moment[m] - mean_cosine[m];
-            for (std::size_t n = 0; n <= m; ++n) matrix[m * dim + n] = moment[m - n] + moment[m + n];
+            for (std::size_t n = m; n < dim; ++n) matrix[m * stride + n] = moment[n - m] + moment[m + n];
         }
-        if (!solve_positive(matrix, step, dim)) return false;
+        if (!solve_positive(matrix.data(), stride, step.data(), dim)) return false;
         for (std::size_t m = 0; m < dim; ++m) cepstrum[m] += step[m];
         return true;
     }

@@ -18,7 +18,7 @@ struct Utterance;
 struct MetricValue {
     double sum = 0;
     double count = 0;
-    std::string reason;                   // empty: valid. Else see kMetricReasons
+    std::string reason;                   // empty: valid. else one of metric_reasons()
     std::map<std::string, double> extra;  // what was counted: "substitutions", "frames", ...
 
     bool valid() const { return reason.empty(); }
@@ -34,13 +34,13 @@ MetricValue metric_null(std::string reason);
 std::span<const std::string_view> metric_reasons();
 
 enum class Better { down, up, near_one, none };
-std::string_view better_name(Better better);                  // "down", "up", "near_one", "none"
-Better better_from_name(std::string_view name);               // BugError for another name
+std::string_view better_name(Better better);     // "down", "up", "near_one", "none"
+Better better_from_name(std::string_view name);  // BugError for another name
 
 /// What a row needs of its utterance; score_metric() gives null with a reason where it is absent.
 enum MetricNeeds : unsigned {
     needs_wave = 1,
-    needs_reference = 2,    // a reference wave of the same text
+    needs_reference = 2,  // a reference wave of the same text
     needs_text = 4,
     needs_transcript = 8,
     needs_tokens = 16,
@@ -52,8 +52,8 @@ struct Metric {
     std::string_view label;  // for people: "word error rate"
     std::string_view unit;   // "%", "dB", "s", "" for pure numbers
     Better better = Better::none;
-    unsigned needs = 0;      // MetricNeeds, or-ed
-    std::string_view doc;    // formula and source
+    unsigned needs = 0;    // MetricNeeds, or-ed
+    std::string_view doc;  // formula and source
     MetricValue (*score)(const Utterance&) = nullptr;
 };
 

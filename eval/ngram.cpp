@@ -14,8 +14,8 @@ namespace linvox {
 namespace {
 
 struct Counts {
-    std::map<std::string, std::int64_t> word;                                  // </s> included, <s> not
-    std::map<std::string, std::map<std::string, std::int64_t>> after;          // by predecessor
+    std::map<std::string, std::int64_t> word;                          // </s> included, <s> not
+    std::map<std::string, std::map<std::string, std::int64_t>> after;  // by predecessor
     std::int64_t tokens = 0;
 };
 
@@ -83,7 +83,8 @@ std::string bigram_arpa(std::span<const std::vector<std::string>> sentences) {
         pairs += fmt::format("{:.6f}\t{} {}\n", std::log10(p), previous, word);
         ++bigrams;
     });
-    std::string out = fmt::format("\\data\\\nngram 1={}\nngram 2={}\n\n\\1-grams:\n", counts.word.size() + 1, bigrams);
+    std::string out =
+        fmt::format("\\data\\\nngram 1={}\nngram 2={}\n\n\\1-grams:\n", counts.word.size() + 1, bigrams);
     out += fmt::format("-99\t<s>\t{:.6f}\n", std::log10(backoff.at("<s>")));
     for (const auto& [word, n] : counts.word) {
         out += fmt::format("{:.6f}\t{}", std::log10(unigram(word)), word);

@@ -99,9 +99,9 @@ struct ReportPanel {
 };
 
 struct ReportMediaOptions {
-    int max_items = 24;          // items with players on the page; 0: none
-    double max_seconds = 20;     // longer audio is cut on the page, and the page says so
-    bool embed = true;           // inside index.html; false: files in media/ only
+    int max_items = 24;       // items with players on the page; 0: none
+    double max_seconds = 20;  // longer audio is cut on the page, and the page says so
+    bool embed = true;        // inside index.html; false: files in media/ only
 };
 
 struct ReportInput {
@@ -121,7 +121,7 @@ struct ReportInput {
 struct Aggregate {
     std::string system, metric;
     std::int64_t n = 0, n_failed = 0, n_not_applicable = 0, clusters = 0;
-    std::optional<double> corpus;  // sum of sums / sum of counts: the number that is printed
+    std::optional<double> corpus;            // sum of sums / sum of counts: the number that is printed
     std::optional<Description> description;  // over item values; its mean is the macro mean
     std::optional<Interval> interval;        // of `corpus`; none for n < 2
     std::string interval_method;             // "bootstrap", "cluster bootstrap", "wilson", ...
@@ -138,7 +138,7 @@ struct ComparisonResult {
     std::optional<Interval> interval;
     std::optional<double> probability_improved;
     std::optional<double> cliffs_delta;
-    std::string test;  // "swap randomisation", "mcnemar exact"
+    std::string test;                             // "swap randomisation", "mcnemar exact"
     std::optional<double> p, p_holm, p_wilcoxon;  // p_holm: headline metrics only
     /// "better" or "worse" when p_holm < 0.05, else "".
     std::string verdict;

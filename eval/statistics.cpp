@@ -88,7 +88,8 @@ double exact_rank_sum_cdf(std::size_t n, std::size_t w) {
     ways[0] = 1;
     for (std::size_t rank = 1; rank <= n; ++rank)
         for (std::size_t s = ways.size(); s-- > rank;) ways[s] += ways[s - rank];
-    const double below = std::accumulate(ways.begin(), ways.begin() + static_cast<std::ptrdiff_t>(w) + 1, 0.0);
+    const double below =
+        std::accumulate(ways.begin(), ways.begin() + static_cast<std::ptrdiff_t>(w) + 1, 0.0);
     return below / std::ldexp(1.0, static_cast<int>(n));
 }
 
@@ -137,7 +138,8 @@ Description describe(std::span<const double> values) {
     return d;
 }
 
-std::vector<RatioItem> add_clusters(std::span<const RatioItem> items, std::span<const std::int64_t> clusters) {
+std::vector<RatioItem> add_clusters(std::span<const RatioItem> items,
+                                    std::span<const std::int64_t> clusters) {
     return add_by_cluster(items, clusters);
 }
 
@@ -211,8 +213,8 @@ Interval wilson_interval(double successes, double trials, double level) {
     const double z = normal_quantile_two_sided(level);
     const double share = successes / trials;
     const double middle = (share + z * z / (2 * trials)) / (1 + z * z / trials);
-    const double half = z / (1 + z * z / trials) *
-                        std::sqrt(share * (1 - share) / trials + z * z / (4 * trials * trials));
+    const double half =
+        z / (1 + z * z / trials) * std::sqrt(share * (1 - share) / trials + z * z / (4 * trials * trials));
     return {std::max(0.0, middle - half), std::min(1.0, middle + half)};
 }
 
@@ -226,7 +228,8 @@ double wilcoxon_signed_rank(std::span<const double> differences) {
     const RankSums sums = signed_rank_sums(std::move(nonzero));
     const double smaller = std::min(sums.plus, sums.minus);
     if (!had_zeros && sums.tie_term == 0 && n <= 50)
-        return std::min(1.0, 2 * exact_rank_sum_cdf(static_cast<std::size_t>(n), static_cast<std::size_t>(smaller)));
+        return std::min(
+            1.0, 2 * exact_rank_sum_cdf(static_cast<std::size_t>(n), static_cast<std::size_t>(smaller)));
     const double mean = n * (n + 1) / 4;
     const double variance = (n * (n + 1) * (2 * n + 1) - sums.tie_term / 2) / 24;
     return normal_two_sided((smaller - mean) / std::sqrt(variance));

@@ -36,7 +36,8 @@ struct PairedItem {
 
 /// Adds items up by cluster, in order of first appearance. Sizes must agree.
 std::vector<RatioItem> add_clusters(std::span<const RatioItem> items, std::span<const std::int64_t> clusters);
-std::vector<PairedItem> add_clusters(std::span<const PairedItem> items, std::span<const std::int64_t> clusters);
+std::vector<PairedItem> add_clusters(std::span<const PairedItem> items,
+                                     std::span<const std::int64_t> clusters);
 
 /// sum of sums / sum of counts.
 double total_ratio(std::span<const RatioItem> items);

@@ -9,6 +9,7 @@
 #include <mutex>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "audio/wav.h"
@@ -55,16 +56,20 @@ struct AnswerTokens {
     std::string finish;               // "stop", "length", "invalid"
     double frames_per_second = 0;
     std::int32_t codebook_size = 0;
-    std::vector<std::int32_t> silence_codes;  // may be empty
+    std::vector<std::int32_t> silence_codes;    // may be empty
+    std::vector<std::int32_t> reference_codes;  // of the recording; may be empty
+    std::int64_t text_units = 0;                // of the prompt; 0: unknown
+    double expected_per_unit = 0;               // tokens per text unit in the training set; 0: unknown
 };
 
 /// One answer of one system to one prompt. `system` also names ceilings (recording, codec).
 struct Utterance {
-    std::string id;      // the item: unique within a system, equal across systems
+    std::string id;  // the item: unique within a system, equal across systems
     std::string system;
-    std::string text;    // the reference text
+    std::string text;                            // the reference text
     std::shared_ptr<const Recording> audio;      // null: the answer has no audio
-    std::shared_ptr<const Recording> reference;  // null: no recording of this text
+    std::shared_ptr<const Recording> reference;  // null: no recording of this text. The same pointer as
+                                                 // `audio` for the recording itself: distances do not apply
     bool synchronous = false;                    // audio and reference share one time axis
     std::optional<std::string> transcript;       // what the recogniser heard
     std::string transcript_reason;               // why there is none: "backend_missing", "timeout", ...

@@ -22,7 +22,7 @@
 namespace linvox {
 namespace {
 
-constexpr int kDilations[] = {1, 2, 4, 1, 1};
+constexpr std::int64_t kDilations[] = {1, 2, 4, 1, 1};
 constexpr std::size_t kBlocks = 5;
 constexpr std::size_t kBlocksBeforeUp = 3;
 constexpr int kGriffinLimIterations = 32;
@@ -38,7 +38,7 @@ at::Tensor random_weight(Rng& rng, at::IntArrayRef shape, std::int64_t fan_in, d
     return weight;
 }
 
-at::Tensor block(const MelDecoder::Block& b, const at::Tensor& x_BCT, int dilation) {
+at::Tensor block(const MelDecoder::Block& b, const at::Tensor& x_BCT, std::int64_t dilation) {
     const at::Tensor inner = at::relu(
         at::conv1d(at::relu(x_BCT), b.a_weight, b.a_bias, at::IntArrayRef{1}, at::IntArrayRef{dilation}, dilation));
     return x_BCT + at::conv1d(inner, b.b_weight, b.b_bias);

@@ -28,9 +28,10 @@
 namespace linvox {
 
 inline constexpr int kLinearContext = 9;  // codes the linear part sees
+inline constexpr const char* kVocoders[] = {"istft", "griffin-lim"};
 
 struct MelDecoder {
-    std::string vocoder = "istft";  // or "griffin-lim": no phase head
+    std::string vocoder = "istft";  // one of kVocoders; griffin-lim has no phase head
     int channels = 0;
     at::Tensor centroids_KD;
     at::Tensor magnitude_mean;  // [513]

@@ -1,14 +1,12 @@
 #include "audio/codec/mel_tokenizer.h"
 
-#include <ATen/TensorOperators.h>
-#include <ATen/ops/from_blob.h>
-#include <ATen/ops/mm.h>
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 
+#include "audio/codec/kmeans.h"
+#include "audio/codec/pca.h"
 #include "audio/spectrum.h"
 #include "src/base/error.h"
 #include "src/base/files.h"
@@ -22,24 +20,6 @@ void require_finite(std::span<const float> wave) {
         LINVOX_REQUIRE(std::isfinite(wave[i]), DataError, "sample {} is {}; samples must be finite numbers", i,
                        wave[i]);
     }
-}
-
-at::Tensor as_matrix(std::vector<double>& values, std::int64_t rows, std::int64_t columns) {
-    return at::from_blob(values.data(), {rows, columns}, at::kDouble);
-}
-
-/// Lowest index of the smallest of half_norms[k] - products[k].
-std::int32_t nearest(const double* products, const std::vector<double>& half_norms) {
-    double best = std::numeric_limits<double>::infinity();
-    std::int32_t index = 0;
-    for (std::size_t k = 0; k < half_norms.size(); ++k) {
-        const double score = half_norms[k] - products[k];
-        if (score < best) {
-            best = score;
-            index = static_cast<std::int32_t>(k);
-        }
-    }
-    return index;
 }
 
 }  // namespace
@@ -105,25 +85,11 @@ std::vector<double> stack_frames(std::span<const float> log_mel, float mean, flo
 }
 
 std::vector<std::int32_t> nearest_codes(const MelTokenizer& tokenizer, std::span<const float> log_mel) {
-    std::vector<double> stacked = stack_frames(log_mel, tokenizer.mel_mean, tokenizer.mel_std);
-    const auto codes = static_cast<std::int64_t>(stacked.size() / kMelStacked);
-    for (std::size_t i = 0; i < stacked.size(); ++i) stacked[i] -= tokenizer.pca_mean[i % kMelStacked];
-    std::vector<double> basis(tokenizer.pca_basis.begin(), tokenizer.pca_basis.end());
-    std::vector<double> centroids(tokenizer.centroids.begin(), tokenizer.centroids.end());
-    std::vector<double> half_norms(static_cast<std::size_t>(tokenizer.codebook_size), 0.0);
-    for (std::size_t i = 0; i < centroids.size(); ++i) {
-        half_norms[i / tokenizer.dimensions] += 0.5 * centroids[i] * centroids[i];
-    }
-    // Double throughout, so that near-ties do not hang on the order in which BLAS adds.
-    const at::Tensor projected =
-        at::mm(as_matrix(stacked, codes, kMelStacked), as_matrix(basis, kMelStacked, tokenizer.dimensions));
-    const at::Tensor products =
-        at::mm(projected, as_matrix(centroids, tokenizer.codebook_size, tokenizer.dimensions).t());
-    std::vector<std::int32_t> result(static_cast<std::size_t>(codes));
-    for (std::int64_t i = 0; i < codes; ++i) {
-        result[i] = nearest(products.const_data_ptr<double>() + i * tokenizer.codebook_size, half_norms);
-    }
-    return result;
+    const std::vector<double> stacked = stack_frames(log_mel, tokenizer.mel_mean, tokenizer.mel_std);
+    const Pca pca{.mean = {tokenizer.pca_mean.begin(), tokenizer.pca_mean.end()},
+                  .basis = {tokenizer.pca_basis.begin(), tokenizer.pca_basis.end()}};
+    const std::vector<double> centroids(tokenizer.centroids.begin(), tokenizer.centroids.end());
+    return assign_rows(project(pca, stacked), tokenizer.dimensions, centroids);
 }
 
 std::vector<float> centroid_log_mel(const MelTokenizer& tokenizer) {

@@ -10,7 +10,7 @@
 #include "src/base/files.h"
 #include "src/base/jsonl.h"
 #include "src/loss/evaluate.h"
-#include "src/loss/loss_table.h"
+#include "src/loss/loss_listing.h"
 #include "src/recipe/recipe.h"
 
 namespace linvox {

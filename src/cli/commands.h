@@ -10,9 +10,10 @@
 namespace linvox {
 
 struct RunArguments {
-    ConfigSource source;           // recipe, profile, overrides
-    std::filesystem::path run;     // --run; empty: the recipe's run_dir
+    ConfigSource source;        // recipe, profile, overrides
+    std::filesystem::path run;  // --run; empty: the recipe's run_dir
     StageOptions stages;
+    bool resume = false;  // runs always resume; the flag is for scripts that say so
 };
 
 void command_run(const RunArguments& arguments);

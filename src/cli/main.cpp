@@ -21,7 +21,8 @@ extern "C" void on_signal(int signal_number) {
 }
 
 int bug(const char* what) {
-    fmt::print(stderr, "linvox: internal error: {}\nplease report this with the command and the recipe\n", what);
+    fmt::print(stderr, "linvox: internal error: {}\nplease report this with the command and the recipe\n",
+               what);
     return 70;
 }
 

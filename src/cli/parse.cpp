@@ -23,12 +23,14 @@ void add_run_options(CLI::App& app, RunArguments& arguments) {
 }
 
 void add_run(CLI::App& app, RunArguments& arguments) {
-    CLI::App* run = app.add_subcommand("run", "run a recipe; finished stages whose inputs are unchanged are skipped");
+    CLI::App* run =
+        app.add_subcommand("run", "run a recipe; finished stages whose inputs are unchanged are skipped");
     add_run_options(*run, arguments);
     run->add_option("--from", arguments.stages.from, "redo this stage and all after it");
     run->add_option("--only", arguments.stages.only, "run this stage alone");
     run->add_flag("--dry-run", arguments.stages.dry_run, "say what would run");
-    run->add_flag("--resume", "go on where an interrupted run stopped (always done; for scripts that say so)");
+    run->add_flag("--resume", arguments.resume,
+                  "go on where an interrupted run stopped (always done; for scripts that say so)");
     run->callback([&arguments] { command_run(arguments); });
 }
 
@@ -53,14 +55,16 @@ int parse_and_run(int argc, char** argv) {
     RunArguments arguments;
     add_run(app, arguments);
     add_stage_commands(app, arguments);
-    CLI::App* config = app.add_subcommand("config", "print the resolved recipe with the meaning of every key");
+    CLI::App* config =
+        app.add_subcommand("config", "print the resolved recipe with the meaning of every key");
     add_source(*config, arguments.source);
     config->callback([&arguments] { command_config(arguments.source); });
     app.add_subcommand("stages", "list the stages of a recipe")->callback(command_stages);
     app.add_subcommand("metrics", "list the evaluation metrics")->callback(command_metrics);
     CLI::App* losses = app.add_subcommand("losses", "list the losses, or evaluate them on given numbers");
     std::filesystem::path loss_file;
-    CLI::App* eval = losses->add_subcommand("eval", "value, rewards and gradients of each line of a JSONL file");
+    CLI::App* eval =
+        losses->add_subcommand("eval", "value, rewards and gradients of each line of a JSONL file");
     eval->add_option("file", loss_file, "JSON lines: loss, options, sums and token counts")->required();
     losses->callback([&] { eval->parsed() ? command_losses_eval(loss_file) : command_losses(); });
     try {

@@ -1,17 +1,14 @@
-// Fills config structs from TomlValues and collects every problem on the way; see config_io.h.
+// The visitor that fills config structs from TomlValues; see read_tree in problems.h.
+// Every converter reports what is wrong and goes on, so that one run shows all mistakes.
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <cmath>
-#include <set>
-#include <tuple>
 #include <utility>
 
 #include "src/base/error.h"
-#include "src/base/files.h"
 #include "src/base/text.h"
-#include "src/config/config_io.h"
-#include "src/config/toml_tree.h"
+#include "src/config/problems.h"
 
 namespace linvox {
 namespace fs = std::filesystem;
@@ -19,47 +16,12 @@ namespace {
 
 using Kind = TomlValue::Kind;
 
-// Sorted by place; the same complaint about one place counts once.
-class Problems {
-public:
-    explicit Problems(const ConfigSource& source) : source_(source) {}
-
-    void add(const TomlPlace& place, const std::string& text) {
-        found_.insert({place.source, place.line, place.column, text});
-    }
-
-    void throw_if_any() const {
-        if (found_.empty()) return;
-        std::string message = fmt::format("{} problem(s) in the configuration:", found_.size());
-        for (const auto& [source, line, column, text] : found_) {
-            message += fmt::format("\n  {}: {}", where({source, line, column}), text);
-        }
-        throw ConfigError(message);
-    }
-
-private:
-    std::string where(const TomlPlace& place) const {
-        if (place.source > 0) return "--set " + source_.overrides[static_cast<std::size_t>(place.source) - 1];
-        const std::string file = source_.file.empty() ? "configuration" : source_.file.string();
-        return place.line > 0 ? fmt::format("{}:{}:{}", file, place.line, place.column) : file;
-    }
-
-    const ConfigSource& source_;
-    std::set<std::tuple<int, int, int, std::string>> found_;
-};
-
-std::string did_you_mean(std::string_view name, const Choices& allowed) {
-    const std::string nearest = nearest_name(name, allowed);
-    return nearest.empty() ? "" : fmt::format("; did you mean '{}'?", nearest);
-}
-
 std::string range_text(const Range& range) {
     if (std::isinf(range.high)) return fmt::format("at least {}", range.low);
     if (std::isinf(range.low)) return fmt::format("at most {}", range.high);
     return fmt::format("in [{}, {}]", range.low, range.high);
 }
 
-// With `assign` false values are checked and the struct keeps what it holds.
 class ConfigReader : public ConfigVisitor {
 public:
     ConfigReader(const TomlValue& root, const ConfigSource& source, const std::vector<std::string>& all_keys,
@@ -309,71 +271,13 @@ private:
     std::vector<List> lists_;
 };
 
-TomlValue parse_file(const ConfigSource& source, Problems& problems) {
-    if (source.file.empty()) return {};
-    try {
-        return parse_toml(read_file(source.file), 0);
-    } catch (const TomlSyntaxError& error) {
-        problems.add(error.place, error.reason);
-        problems.throw_if_any();
-        throw;
-    }
-}
-
-// Takes the profiles out of the document; all that are tables, by name.
-TomlValue take_profiles(TomlValue& root, Problems& problems) {
-    TomlValue profiles;
-    const TomlValue* found = root.find("profile");
-    if (!found) return profiles;
-    if (found->kind != Kind::table) {
-        problems.add(found->place,
-                     fmt::format("profile must hold tables ([profile.NAME]), got {}", describe(*found)));
-    }
-    for (std::size_t i = 0; i < found->keys.size(); ++i) {
-        if (found->items[i].kind == Kind::table) {
-            profiles.set(found->keys[i], found->items[i]);
-        } else {
-            problems.add(found->items[i].place,
-                         fmt::format("profile.{} must be a table ([profile.{}]), got {}", found->keys[i],
-                                     found->keys[i], describe(found->items[i])));
-        }
-    }
-    root.erase("profile");
-    return profiles;
-}
-
 }  // namespace
 
-void read_config(const ConfigSource& source, const VisitFunction& visit) {
-    Problems problems(source);
-    const std::vector<std::string> all_keys = config_keys(visit);
-    const auto walk = [&](const TomlValue& root, bool assign) {
-        ConfigReader reader(root, source, all_keys, assign, problems);
-        visit(reader);
-        reader.finish();
-    };
-    TomlValue root = parse_file(source, problems);
-    const TomlValue profiles = take_profiles(root, problems);
-    // Every layer is checked by itself, so that no layer hides the mistakes of another.
-    walk(root, false);
-    for (const TomlValue& profile : profiles.items) walk(profile, false);
-
-    if (!source.profile.empty()) {
-        if (const TomlValue* chosen = profiles.find(source.profile)) {
-            overlay(root, *chosen);
-        } else {
-            const std::string known = profiles.keys.empty() ? "none" : join(profiles.keys, " ");
-            problems.add({}, fmt::format("no profile '{}'{}; profiles here: {}", source.profile,
-                                         did_you_mean(source.profile, profiles.keys), known));
-        }
-    }
-    for (std::size_t i = 0; i < source.overrides.size(); ++i) {
-        const int place = static_cast<int>(i) + 1;
-        const std::string wrong = apply_override(root, source.overrides[i], place);
-        if (!wrong.empty()) problems.add({place, 0, 0}, wrong);
-    }
-    walk(root, true);
-    problems.throw_if_any();
+void read_tree(const TomlValue& root, bool assign, const ConfigSource& source,
+               const std::vector<std::string>& all_keys, const VisitFunction& visit, Problems& problems) {
+    ConfigReader reader(root, source, all_keys, assign, problems);
+    visit(reader);
+    reader.finish();
 }
 
 }  // namespace linvox

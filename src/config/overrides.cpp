@@ -11,21 +11,25 @@
 namespace linvox {
 namespace {
 
+// Lines and columns of an argument mean nothing to the reader of a message.
+void forget_lines(TomlValue& value) {
+    value.place.line = value.place.column = 0;
+    for (TomlValue& item : value.items) forget_lines(item);
+}
+
 // Bare words are strings, so that a shell needs no second pair of quotes.
 TomlValue parse_override_value(const std::string& text, int source) {
     TomlValue value;
+    value.kind = TomlValue::Kind::text;
+    value.text = text;
+    value.place.source = source;
     try {
         TomlValue document = parse_toml("value = " + text, source);
         // More than one key: the text held a line break and is no single value.
         if (document.keys.size() == 1) value = std::move(document.items[0]);
     } catch (const TomlSyntaxError&) {
     }
-    if (value.kind == TomlValue::Kind::table && value.keys.empty() && trim(text) != "{}") {
-        value.kind = TomlValue::Kind::text;
-        value.text = text;
-    }
-    value.place = {source, 0, 0};
-    for (TomlValue& item : value.items) item.place = value.place;
+    forget_lines(value);
     return value;
 }
 

@@ -38,7 +38,8 @@ public:
     virtual void field(std::string_view key, std::string& value, std::string_view help) = 0;
     virtual void choice(std::string_view key, std::string& value, std::string_view help,
                         const Choices& allowed) = 0;
-    /// Relative paths are taken relative to the recipe file's folder.
+    /// After reading the path is absolute: relative ones, defaults too, start at the recipe file's
+    /// folder, those given by --set at the current one. An empty path stays empty.
     virtual void path(std::string_view key, std::filesystem::path& value, std::string_view help) = 0;
     virtual void field(std::string_view key, std::vector<double>& value, std::string_view help,
                        Range range = {}) = 0;

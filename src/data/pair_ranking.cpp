@@ -17,19 +17,21 @@ bool dominates(const std::vector<double>& a, const std::vector<double>& b) {
 }
 
 std::vector<std::vector<double>> score_table(const CandidateRecord& group, const std::vector<int>& among,
-                                             const PairConfig& config) {
+                                             const std::vector<PairMetric>& metrics) {
     std::vector<std::vector<double>> values;
     for (const int i : among)
-        values.push_back(*turned_scores(group.candidates[static_cast<std::size_t>(i)], config.metrics));
+        values.push_back(*turned_scores(group.candidates[static_cast<std::size_t>(i)], metrics));
     return values;
 }
 
+std::vector<double> rank_weights(const std::vector<PairMetric>& metrics) {
+    std::vector<double> weights;
+    for (const PairMetric& metric : metrics) weights.push_back(metric.weight);
+    return weights;
+}
+
 std::vector<double> costs(const std::vector<std::vector<double>>& values, const PairConfig& config) {
-    if (config.rule == "rank_sum") {
-        std::vector<double> weights;
-        for (const PairMetric& metric : config.metrics) weights.push_back(metric.weight);
-        return rank_sums(values, weights);
-    }
+    if (config.rule == "rank_sum") return rank_sums(values, rank_weights(config.metrics));
     if (config.rule == "correct") {
         std::vector<double> cost;
         for (const auto& row : values) cost.push_back(row[0] == 1.0 ? 0.0 : 1.0);
@@ -82,7 +84,7 @@ std::optional<std::vector<double>> turned_scores(const Candidate& candidate, con
 std::vector<Ranked> best_candidates(const CandidateRecord& group, const std::vector<int>& among,
                                     const PairConfig& config) {
     if (config.unscored) return by_index(among);
-    const auto values = score_table(group, among, config);
+    const auto values = score_table(group, among, config.metrics);
     std::vector<Ranked> ranked = order_best_first(among, values, costs(values, config));
     if (config.rule == "rank_sum")
         ranked.resize(std::min(ranked.size(), quantile_size(among.size(), config)));
@@ -94,7 +96,7 @@ std::vector<Ranked> best_candidates(const CandidateRecord& group, const std::vec
 std::vector<Ranked> worst_candidates(const CandidateRecord& group, const std::vector<int>& among,
                                      const PairConfig& config) {
     if (config.unscored) return by_index(among);
-    const auto values = score_table(group, among, config);
+    const auto values = score_table(group, among, config.metrics);
     std::vector<Ranked> ranked = order_best_first(among, values, costs(values, config));
     std::reverse(ranked.begin(), ranked.end());
     if (config.rule == "rank_sum") ranked.resize(std::min(ranked.size(), quantile_size(among.size(), config)));
@@ -134,6 +136,14 @@ std::vector<double> rank_sums(const std::vector<std::vector<double>>& values, co
         }
     }
     return sums;
+}
+
+std::map<int, double> rank_sums_of(const CandidateRecord& group, const std::vector<int>& among,
+                                   const std::vector<PairMetric>& metrics) {
+    const std::vector<double> sums = rank_sums(score_table(group, among, metrics), rank_weights(metrics));
+    std::map<int, double> by_candidate;
+    for (std::size_t i = 0; i < among.size(); ++i) by_candidate[among[i]] = sums[i];
+    return by_candidate;
 }
 
 }  // namespace linvox

@@ -2,6 +2,7 @@
 // are allowed, pairs.h decides.
 #pragma once
 
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -36,5 +37,9 @@ std::vector<int> pareto_fronts(const std::vector<std::vector<double>>& values);
 
 /// Weighted sum of ranks per candidate, rank 1 the best, ties share the mean rank.
 std::vector<double> rank_sums(const std::vector<std::vector<double>>& values, const std::vector<double>& weights);
+
+/// The same by candidate index.
+std::map<int, double> rank_sums_of(const CandidateRecord& group, const std::vector<int>& among,
+                                   const std::vector<PairMetric>& metrics);
 
 }  // namespace linvox

@@ -4,8 +4,8 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <set>
-#include <unordered_set>
 #include <utility>
 
 #include "src/base/error.h"
@@ -168,18 +168,22 @@ private:
                 continue;
             }
             ++counts_.pairs_kept;
-            if (record.rejected.empty()) record.margin = pair_margin(record.chosen, candidate, chosen, rejected);
+            if (record.rejected.empty()) record.margin = pair_margin(chosen.index, rejected.index);
             record.rejected.push_back(candidate);
         }
         if (record.rejected.empty()) return std::nullopt;
         return record;
     }
 
-    std::optional<double> pair_margin(const Candidate& chosen, const Candidate& rejected, const Ranked& best,
-                                      const Ranked& worst) const {
+    /// Gap of the first metric, or of the rank sums among all eligible candidates.
+    std::optional<double> pair_margin(int chosen, int rejected) const {
         if (config_.unscored) return std::nullopt;
-        if (config_.rule == "rank_sum" && best.index >= 0) return worst.cost - best.cost;
-        return (*turned_scores(chosen, config_.metrics))[0] - (*turned_scores(rejected, config_.metrics))[0];
+        if (config_.rule == "rank_sum" && chosen >= 0) {
+            const std::map<int, double> sums = rank_sums_of(group_, eligible_, config_.metrics);
+            return sums.at(rejected) - sums.at(chosen);
+        }
+        return (*turned_scores(answer(chosen), config_.metrics))[0] -
+               (*turned_scores(answer(rejected), config_.metrics))[0];
     }
 
     std::string metric_names() const {

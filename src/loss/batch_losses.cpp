@@ -57,7 +57,8 @@ std::vector<double> draw_pairs(const std::vector<double>& margin, Moments around
     std::vector<std::size_t> order(margin.size());
     std::iota(order.begin(), order.end(), 0);
     std::sort(order.begin(), order.end(), [&](auto a, auto b) { return priority[a] > priority[b]; });
-    const auto kept = std::max<std::size_t>(1, static_cast<std::size_t>(share * double(margin.size()) + 1e-9));
+    const auto kept =
+        std::max<std::size_t>(1, static_cast<std::size_t>(share * double(margin.size()) + 1e-9));
     std::vector<double> mask(margin.size(), 0.0);
     for (std::size_t i = 0; i < kept; ++i) mask[order[i]] = 1.0;
     return mask;

@@ -32,7 +32,8 @@ bool takes(const LossRow& row, LossOption option) {
 std::string taken_options(const std::vector<const LossRow*>& rows) {
     std::vector<std::string> names;
     for (const LossOptionInfo& info : loss_options())
-        if (std::any_of(rows.begin(), rows.end(), [&](const LossRow* row) { return takes(*row, info.option); }))
+        if (std::any_of(rows.begin(), rows.end(),
+                        [&](const LossRow* row) { return takes(*row, info.option); }))
             names.emplace_back(info.key);
     return names.empty() ? "no options" : join(names, " ");
 }
@@ -63,13 +64,16 @@ public:
 private:
     template <typename... Args>
     void add(std::string_view key, fmt::format_string<Args...> format, Args&&... args) {
-        problems_.push_back(fmt::format("{}.{} ", where_, key) + fmt::format(format, std::forward<Args>(args)...));
+        problems_.push_back(fmt::format("{}.{} ", where_, key) +
+                            fmt::format(format, std::forward<Args>(args)...));
     }
     template <typename Test>
     bool any(Test test) const {
         return std::any_of(rows_.begin(), rows_.end(), [&](const LossRow* row) { return test(*row); });
     }
-    std::optional<double> value(LossOption option) const { return term_.options[static_cast<std::size_t>(option)]; }
+    std::optional<double> value(LossOption option) const {
+        return term_.options[static_cast<std::size_t>(option)];
+    }
 
     void unknown_kind() {
         const std::string near = nearest_name(term_.kind, loss_kinds());
@@ -89,12 +93,14 @@ private:
         const std::optional<double> set = value(info.option);
         if (!set) return;
         if (info.option == f_alpha) {
-            if (term_.f_divergence != "alpha") add("f_alpha", "is set, but f_divergence is '{}', not 'alpha'", term_.f_divergence);
+            if (term_.f_divergence != "alpha")
+                add("f_alpha", "is set, but f_divergence is '{}', not 'alpha'", term_.f_divergence);
         } else if (!any([&](const LossRow& row) { return takes(row, info.option); })) {
             return not_taken(info);
         }
         const bool inside = *set >= info.range.low && *set <= info.range.high;
-        if (!inside) add(info.key, "must lie in [{:g}, {:g}], got {:g}", info.range.low, info.range.high, *set);
+        if (!inside)
+            add(info.key, "must lie in [{:g}, {:g}], got {:g}", info.range.low, info.range.high, *set);
         if (info.option == lambda && term_.kind == "bdpo" && !(*set > 0 && *set <= 1))
             add("lambda", "of bdpo is a share in (0, 1], got {:g}", *set);
         if (info.option == label_smoothing && term_.kind == "exo_pair" && *set == 0)
@@ -106,9 +112,12 @@ private:
     void not_taken(const LossOptionInfo& info) {
         const bool weights = info.option == r1 || info.option == r2;
         if (weights && term_.kind == "lpo-ste-dynamic")
-            return add(info.key, "is set, but lpo-ste-dynamic takes its weights from the pair; remove it or use lpo-ste");
+            return add(
+                info.key,
+                "is set, but lpo-ste-dynamic takes its weights from the pair; remove it or use lpo-ste");
         if (info.option == label_smoothing)
-            return add(info.key, "is not defined for {}; use cdpo, robust, exo_pair, aot or aot_unpaired", term_.kind);
+            return add(info.key, "is not defined for {}; use cdpo, robust, exo_pair, aot or aot_unpaired",
+                       term_.kind);
         add(info.key, "is set, but {} takes {}; {} belongs to {}", term_.kind, taken_options(rows_), info.key,
             losses_that_take(info.option));
     }
@@ -117,7 +126,8 @@ private:
         const LossPreset* preset = find_preset(term_.kind);
         if (!preset) return;
         for (const LossOption option : preset->required)
-            if (!value(option)) add(loss_option(option).key, "must be set for {} ({})", preset->name, preset->origin);
+            if (!value(option))
+                add(loss_option(option).key, "must be set for {} ({})", preset->name, preset->origin);
     }
 
     void check_f_divergence() {
@@ -150,7 +160,8 @@ void check_modifiers(const LossConfig& config, const std::string& where, std::ve
     }
     if (total == 0.0) problems.push_back(where + ": every weight is 0; nothing would be trained");
     if (config.wpo && by_rank)
-        problems.push_back(where + ".wpo cannot weigh aot or aot_unpaired: their terms belong to ranks, not pairs");
+        problems.push_back(where +
+                           ".wpo cannot weigh aot or aot_unpaired: their terms belong to ranks, not pairs");
     if (config.ratio_target > 0 && !rejected_side)
         problems.push_back(where + ".ratio_target needs a loss with a rejected side; sft has none");
     const auto range = [&](const char* key, double value, double high) {
@@ -174,7 +185,8 @@ std::vector<std::string> check_loss_config(const LossConfig& config, std::string
     return problems;
 }
 
-std::vector<std::string> check_loss_inputs(const LossConfig& config, const LossInputs& inputs, std::string_view where) {
+std::vector<std::string> check_loss_inputs(const LossConfig& config, const LossInputs& inputs,
+                                           std::string_view where) {
     std::vector<std::string> problems;
     const auto add = [&](std::string_view who, std::string_view what) {
         problems.push_back(fmt::format("{}: {} {}", where, who, what));
@@ -183,21 +195,28 @@ std::vector<std::string> check_loss_inputs(const LossConfig& config, const LossI
         for (const LossRow* row : rows_of(term->kind)) {
             const LossNeeds& needs = row->needs;
             if (needs.reference && !inputs.reference)
-                add(row->name, "needs a reference; give one, or use simpo, orpo, cpo, alphapo, slic_hf or sft");
+                add(row->name,
+                    "needs a reference; give one, or use simpo, orpo, cpo, alphapo, slic_hf or sft");
             if (needs.task_scores && !inputs.task_scores)
                 add(row->name, "needs a task score of both answers of every pair; the data has none");
             if (needs.reference_logits && inputs.reference_is_cached)
-                add(row->name, "needs the reference's logits; cached sums cannot give them, use a live reference");
+                add(row->name,
+                    "needs the reference's logits; cached sums cannot give them, use a live reference");
             else if (needs.token_values && inputs.reference_is_cached)
-                add(row->name, "needs per-token values of the reference; the cache holds sums, use a live reference");
+                add(row->name,
+                    "needs per-token values of the reference; the cache holds sums, use a live reference");
             if (needs.whole_batch && inputs.micro_batches > 1)
-                add(row->name, "compares the pairs of one batch, so accumulation would change it; use one micro-batch per step");
+                add(row->name,
+                    "compares the pairs of one batch, so accumulation would change it; use one micro-batch "
+                    "per step");
             if (needs.whole_batch && inputs.ranks > 1)
-                add(row->name, "compares the pairs of one batch, which several ranks would split; use one rank");
+                add(row->name,
+                    "compares the pairs of one batch, which several ranks would split; use one rank");
         }
     }
     if (config.ld_alpha != 1.0 && inputs.reference && inputs.reference_is_cached)
-        add("ld_alpha", "below 1 needs per-token values of the reference; the cache holds sums, use a live reference");
+        add("ld_alpha",
+            "below 1 needs per-token values of the reference; the cache holds sums, use a live reference");
     return problems;
 }
 

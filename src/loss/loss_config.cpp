@@ -14,13 +14,20 @@ namespace {
 using enum LossOption;
 
 const std::vector<LossOptionInfo> kOptions = {
-    {beta, "beta", "inverse temperature of the implicit reward; the target margin is 1/(2 beta)", {1e-6, 1e3}},
+    {beta,
+     "beta",
+     "inverse temperature of the implicit reward; the target margin is 1/(2 beta)",
+     {1e-6, 1e3}},
     {r1, "r1", "weight of raising the chosen answer (lpo-r, lpo-ste)", {1e-9, 1e6}},
     {r2, "r2", "weight of lowering the rejected answer (lpo-r, lpo-ste)", {0, 1e6}},
-    {gamma, "gamma", "weight of the positive term relu(-x1): lifts the chosen answer while it is below the reference",
+    {gamma,
+     "gamma",
+     "weight of the positive term relu(-x1): lifts the chosen answer while it is below the reference",
      {0, 1e6}},
     {label_smoothing, "label_smoothing", "share of preferences taken as wrong", {0, 0.499}},
-    {lambda, "lambda", "dpop: penalty; bdpo: share of the policy in the mixture; orpo, slic_hf: weight of the second term",
+    {lambda,
+     "lambda",
+     "dpop: penalty; bdpo: share of the policy in the mixture; orpo, slic_hf: weight of the second term",
      {0, 1e6}},
     {alpha, "alpha", "weight or shape of a second term: see the loss's formula", {-10, 1e3}},
     {eta, "eta", "scale of the score gap (rpo_*)", {0, 1e3}},
@@ -47,7 +54,8 @@ const LossRow* first_row(const std::string& kind) {
     return find_loss(kind);
 }
 
-std::optional<double> find_value(const std::vector<std::pair<LossOption, double>>& values, LossOption option) {
+std::optional<double> find_value(const std::vector<std::pair<LossOption, double>>& values,
+                                 LossOption option) {
     for (const auto& [key, value] : values)
         if (key == option) return value;
     return std::nullopt;
@@ -123,7 +131,8 @@ void LossTerm::visit(ConfigVisitor& v) {
     v.field("weight", weight, "factor of this loss in the sum", Range{0, 1e6});
     const std::string shown(normalise.empty() ? default_normalise(*this) : std::string_view(normalise));
     std::string chosen = shown;
-    v.choice("normalise", chosen, "log-probabilities per answer (sum) or per token (mean), for policy and reference",
+    v.choice("normalise", chosen,
+             "log-probabilities per answer (sum) or per token (mean), for policy and reference",
              {"sum", "mean"});
     if (chosen != shown) normalise = chosen;
     v.choice("f_divergence", f_divergence, "map of the log-ratios", kDivergences);
@@ -141,12 +150,15 @@ void LossTerm::visit(ConfigVisitor& v) {
 
 void LossConfig::visit(ConfigVisitor& v) {
     main.visit(v);
-    v.field("ld_alpha", ld_alpha, "LD-DPO: weight of tokens past the shorter answer's length; 1 is off", Range{0, 1});
+    v.field("ld_alpha", ld_alpha, "LD-DPO: weight of tokens past the shorter answer's length; 1 is off",
+            Range{0, 1});
     v.field("wpo", wpo, "WPO: weigh every pair by how likely the policy is to write both answers");
     v.field("wpo_clamp", wpo_clamp, "WPO: weights of at most 1");
     v.field("ratio_target", ratio_target,
-            "ratio control: wanted push on chosen / push on rejected (the metric r_star); 0 is off", Range{0, 1e6});
-    v.field("ratio_ema", ratio_ema, "ratio control: share of the running ratio that stays at every step", Range{0, 1});
+            "ratio control: wanted push on chosen / push on rejected (the metric r_star); 0 is off",
+            Range{0, 1e6});
+    v.field("ratio_ema", ratio_ema, "ratio control: share of the running ratio that stays at every step",
+            Range{0, 1});
     v.sections("mix", mix, "further losses, added with their own weight and normalisation");
 }
 

@@ -26,8 +26,25 @@ enum class Normalise { sum, mean };
 enum class FDivergence { reverse_kl, forward_kl, js, alpha };
 
 enum class LossOption {
-    beta, r1, r2, gamma, label_smoothing, lambda, alpha, eta, rho, tau, target_margin,
-    factor, factor_end, factor_steps, ema, keep, clip, epsilon, f_alpha,
+    beta,
+    r1,
+    r2,
+    gamma,
+    label_smoothing,
+    lambda,
+    alpha,
+    eta,
+    rho,
+    tau,
+    target_margin,
+    factor,
+    factor_end,
+    factor_steps,
+    ema,
+    keep,
+    clip,
+    epsilon,
+    f_alpha,
 };
 inline constexpr std::size_t kLossOptionCount = static_cast<std::size_t>(LossOption::f_alpha) + 1;
 
@@ -43,7 +60,7 @@ std::span<const LossOptionInfo> loss_options();
 struct LossTerm {
     std::string kind = "lpo-ste";  // a row or a preset
     double weight = 1.0;
-    std::string normalise;         // "sum", "mean", or "" for the row's default
+    std::string normalise;  // "sum", "mean", or "" for the row's default
     std::string f_divergence = "reverse_kl";
     bool unit_scale = false;
     std::array<std::optional<double>, kLossOptionCount> options;
@@ -54,11 +71,11 @@ struct LossTerm {
 
 struct LossConfig {
     LossTerm main;
-    std::vector<LossTerm> mix;     // added to `main`, each with its own weight and normalisation
-    double ld_alpha = 1.0;         // LD-DPO: weight of the tokens past the shorter answer; 1 is off
-    bool wpo = false;              // WPO: pair weight by how on-policy both answers are
+    std::vector<LossTerm> mix;  // added to `main`, each with its own weight and normalisation
+    double ld_alpha = 1.0;      // LD-DPO: weight of the tokens past the shorter answer; 1 is off
+    bool wpo = false;           // WPO: pair weight by how on-policy both answers are
     bool wpo_clamp = true;
-    double ratio_target = 0.0;     // ratio control: wanted d_w / d_l (r_star); 0 is off
+    double ratio_target = 0.0;  // ratio control: wanted d_w / d_l (r_star); 0 is off
     double ratio_ema = 0.98;
 
     void visit(ConfigVisitor& v);
@@ -87,10 +104,10 @@ std::vector<std::string> check_loss_config(const LossConfig& config, std::string
 
 /// What a run can give its loss; the loader fills it in.
 struct LossInputs {
-    bool reference = true;           // a reference model or its cached sums
-    bool reference_is_cached = true; // sums only, no live logits
-    bool task_scores = false;        // both answers of every pair carry a score
-    std::int64_t micro_batches = 1;  // per optimiser step
+    bool reference = true;            // a reference model or its cached sums
+    bool reference_is_cached = true;  // sums only, no live logits
+    bool task_scores = false;         // both answers of every pair carry a score
+    std::int64_t micro_batches = 1;   // per optimiser step
     std::int64_t ranks = 1;
 };
 

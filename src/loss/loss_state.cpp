@@ -56,7 +56,8 @@ LossState loss_state_from_json(const nlohmann::json& json) try {
     json.at("push_sums").get_to(state.push_sums);
     return state;
 } catch (const nlohmann::json::exception& error) {
-    throw DataError(fmt::format("loss state: {}; the checkpoint is damaged or of another version", error.what()));
+    throw DataError(
+        fmt::format("loss state: {}; the checkpoint is damaged or of another version", error.what()));
 }
 
 }  // namespace linvox

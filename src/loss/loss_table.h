@@ -33,7 +33,7 @@ struct PairInputs {
 /// What a loss reads besides the policy's sums and counts.
 struct LossNeeds {
     bool reference = true;
-    bool lengths = false;           // uses the token counts even on sums
+    bool lengths = false;  // uses the token counts even on sums
     bool task_scores = false;
     bool whole_batch = false;       // pairs of one batch see each other: no accumulation, one rank
     bool running_state = false;     // keeps a running mean, updated once per optimiser step
@@ -46,13 +46,13 @@ struct LossRow {
     LossNeeds needs;
     Normalise default_normalise = Normalise::sum;
     std::vector<std::pair<LossOption, double>> options;  // the ones it takes, with defaults
-    bool f_divergence = false;   // a map of the log-ratios is defined for it
-    bool has_target = false;     // it pulls the margin to 1/(2 beta)
-    std::string_view step0_text; // the value at x1 = x2 = 0, for people
-    std::optional<double> (*step0)(const ResolvedTerm&) = nullptr;  // the same, mean over a batch
+    bool f_divergence = false;                           // a map of the log-ratios is defined for it
+    bool has_target = false;                             // it pulls the margin to 1/(2 beta)
+    std::string_view step0_text;                         // the value at x1 = x2 = 0, for people
+    std::optional<double> (*step0)(const ResolvedTerm&) = nullptr;             // the same, mean over a batch
     at::Tensor (*per_pair)(const PairInputs&, const ResolvedTerm&) = nullptr;  // [B]
     void (*fold)(TermState&, const ResolvedTerm&) = nullptr;  // end of a step; rows with running_state
-    bool weigh_by_tokens = false;  // see LossPart
+    bool weigh_by_tokens = false;                             // see LossPart
 };
 
 std::span<const LossRow> losses();

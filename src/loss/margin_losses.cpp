@@ -7,9 +7,9 @@
 #include <ATen/ops/logaddexp.h>
 #include <ATen/ops/minimum.h>
 #include <ATen/ops/relu.h>
+#include <ATen/ops/scalar_tensor.h>
 #include <ATen/ops/sigmoid.h>
 #include <ATen/ops/square.h>
-#include <ATen/ops/scalar_tensor.h>
 
 #include <algorithm>
 #include <cmath>
@@ -59,8 +59,7 @@ at::Tensor loss_dpop(const PairInputs& in, const ResolvedTerm& o) {
 }
 
 at::Tensor loss_rdpo(const PairInputs& in, const ResolvedTerm& o) {
-    return minus_log_sigmoid(o[beta] * (in.x1 - in.x2) +
-                             o[alpha] * (in.chosen_tokens - in.rejected_tokens));
+    return minus_log_sigmoid(o[beta] * (in.x1 - in.x2) + o[alpha] * (in.chosen_tokens - in.rejected_tokens));
 }
 
 // KL(q || smoothed labels), q = sigmoid(beta D).

@@ -14,10 +14,14 @@ namespace linvox {
 
 at::Tensor map_log_ratio(const at::Tensor& x_B, FDivergence divergence, double alpha) {
     switch (divergence) {
-        case FDivergence::reverse_kl: return x_B;
-        case FDivergence::forward_kl: return -bounded_exp(-x_B);
-        case FDivergence::js: return at::log_sigmoid(x_B);
-        case FDivergence::alpha: return bounded_exp((alpha - 1.0) * x_B) / (alpha - 1.0);
+        case FDivergence::reverse_kl:
+            return x_B;
+        case FDivergence::forward_kl:
+            return -bounded_exp(-x_B);
+        case FDivergence::js:
+            return at::log_sigmoid(x_B);
+        case FDivergence::alpha:
+            return bounded_exp((alpha - 1.0) * x_B) / (alpha - 1.0);
     }
     throw BugError("unknown f-divergence");
 }

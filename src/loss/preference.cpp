@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "src/base/error.h"
+#include "src/base/text.h"
 #include "src/loss/loss_table.h"
 #include "src/loss/modifiers.h"
 #include "src/loss/pair_metrics.h"
@@ -20,29 +21,34 @@ namespace {
 using Named = std::pair<const char*, const at::Tensor*>;
 
 std::string shape_text(const at::Tensor& tensor) {
-    return tensor.defined() ? fmt::format("{}", fmt::join(tensor.sizes(), "x")) : "undefined";
+    if (!tensor.defined()) return "undefined";
+    std::vector<std::string> sizes;
+    for (const std::int64_t size : tensor.sizes()) sizes.push_back(fmt::format("{}", size));
+    return join(sizes, "x");
 }
 
 void require_vectors(std::initializer_list<Named> tensors, const at::Tensor& like, bool may_be_absent) {
     for (const auto& [name, tensor] : tensors) {
         if (may_be_absent && !tensor->defined()) continue;
         LINVOX_ASSERT(tensor->defined() && tensor->dim() == 1 && tensor->sizes() == like.sizes(),
-                      "preference_loss: {} must have shape [{}] as policy_chosen, got [{}]", name, shape_text(like),
-                      shape_text(*tensor));
+                      "preference_loss: {} must have shape [{}] as policy_chosen, got [{}]", name,
+                      shape_text(like), shape_text(*tensor));
     }
 }
 
 void require_counts(const char* side, const at::Tensor& count_B) {
     const at::Tensor count = count_B.detach().to(at::kCPU, at::kDouble).contiguous();
     for (std::int64_t i = 0; i < count.numel(); ++i)
-        LINVOX_REQUIRE(count.const_data_ptr<double>()[i] > 0, DataError,
-                       "pair {} of the batch: the {} answer must have a scored token, got {:g}; drop the pair", i, side,
-                       count.const_data_ptr<double>()[i]);
+        LINVOX_REQUIRE(
+            count.const_data_ptr<double>()[i] > 0, DataError,
+            "pair {} of the batch: the {} answer must have a scored token, got {:g}; drop the pair", i, side,
+            count.const_data_ptr<double>()[i]);
 }
 
 void check_scores(const PairScores& s, const PairExtras& e) {
     LINVOX_ASSERT(s.policy_chosen.defined() && s.policy_chosen.dim() == 1,
-                  "preference_loss: policy_chosen must have one dimension, got [{}]", shape_text(s.policy_chosen));
+                  "preference_loss: policy_chosen must have one dimension, got [{}]",
+                  shape_text(s.policy_chosen));
     const at::Tensor& like = s.policy_chosen;
     require_vectors({{"policy_rejected", &s.policy_rejected},
                      {"chosen_tokens", &s.chosen_tokens},
@@ -65,21 +71,27 @@ void check_scores(const PairScores& s, const PairExtras& e) {
                     like, true);
     for (const at::Tensor* tensor :
          {&s.policy_chosen, &s.policy_rejected, &s.reference_chosen, &s.reference_rejected})
-        LINVOX_ASSERT(!tensor->defined() || tensor->scalar_type() == at::kFloat || tensor->scalar_type() == at::kDouble,
-                      "preference_loss: sums must be float32 or float64; a narrower type loses nats");
+        LINVOX_ASSERT(
+            !tensor->defined() || tensor->scalar_type() == at::kFloat || tensor->scalar_type() == at::kDouble,
+            "preference_loss: sums must be float32 or float64; a narrower type loses nats");
     require_counts("chosen", s.chosen_tokens);
     require_counts("rejected", s.rejected_tokens);
 }
 
 // Score gaps a loss can use: mappo's is a weight, odpo takes its logarithm.
 void check_gaps(const LossRow& row, const PairExtras& extras) {
-    const at::Tensor gap_B = (extras.chosen_score - extras.rejected_score).detach().to(at::kCPU, at::kDouble).contiguous();
+    const at::Tensor gap_B =
+        (extras.chosen_score - extras.rejected_score).detach().to(at::kCPU, at::kDouble).contiguous();
     for (std::int64_t i = 0; i < gap_B.numel(); ++i) {
         const double gap = gap_B.const_data_ptr<double>()[i];
         LINVOX_REQUIRE(row.name != "mappo" || (gap >= 0 && gap <= 1), DataError,
-                       "pair {} of the batch: mappo needs score(chosen) - score(rejected) in [0, 1], got {:g}; scale the scores", i, gap);
+                       "pair {} of the batch: mappo needs score(chosen) - score(rejected) in [0, 1], got "
+                       "{:g}; scale the scores",
+                       i, gap);
         LINVOX_REQUIRE(row.name != "odpo" || gap > 0, DataError,
-                       "pair {} of the batch: odpo needs score(chosen) > score(rejected), got a gap of {:g}; drop the pair", i, gap);
+                       "pair {} of the batch: odpo needs score(chosen) > score(rejected), got a gap of {:g}; "
+                       "drop the pair",
+                       i, gap);
     }
 }
 
@@ -87,9 +99,11 @@ void check_inputs(const ResolvedTerm& term, const PairScores& s, const PairExtra
     const LossNeeds& needs = term.row->needs;
     const auto need = [&](bool wanted, std::initializer_list<Named> tensors) {
         for (const auto& [name, tensor] : tensors)
-            LINVOX_ASSERT(!wanted || tensor->defined(), "{} needs {}, which is undefined", term.row->name, name);
+            LINVOX_ASSERT(!wanted || tensor->defined(), "{} needs {}, which is undefined", term.row->name,
+                          name);
     };
-    need(needs.reference, {{"reference_chosen", &s.reference_chosen}, {"reference_rejected", &s.reference_rejected}});
+    need(needs.reference,
+         {{"reference_chosen", &s.reference_chosen}, {"reference_rejected", &s.reference_rejected}});
     need(needs.task_scores, {{"chosen_score", &e.chosen_score}, {"rejected_score", &e.rejected_score}});
     const std::string_view name = term.row->name;
     need(name == "tdpo1" || name == "tdpo2", {{"chosen_kl", &e.chosen_kl}, {"rejected_kl", &e.rejected_kl}});
@@ -102,8 +116,8 @@ void check_inputs(const ResolvedTerm& term, const PairScores& s, const PairExtra
 }
 
 // The one place where sums become means, for policy and reference alike; then the f-divergence.
-PairInputs normalised_inputs(const PairScores& s, const PairExtras& e, const ResolvedTerm& term, LossState& state,
-                             std::size_t index) {
+PairInputs normalised_inputs(const PairScores& s, const PairExtras& e, const ResolvedTerm& term,
+                             LossState& state, std::size_t index) {
     const at::TensorOptions options = s.policy_chosen.options().requires_grad(false);
     PairInputs in{.chosen_tokens = s.chosen_tokens.detach().to(options),
                   .rejected_tokens = s.rejected_tokens.detach().to(options),
@@ -140,7 +154,8 @@ PreferenceLoss evaluate_terms(const PairScores& scores, const PairExtras& extras
         if (pair_weight_B.defined() && !by_tokens) value_B = pair_weight_B * value_B;
         const at::Tensor share_B = weight * value_B;
         loss.per_pair_B = loss.per_pair_B.defined() ? loss.per_pair_B + share_B : share_B;
-        if (name == "positive") loss.positive_B = loss.positive_B.defined() ? loss.positive_B + share_B : share_B;
+        if (name == "positive")
+            loss.positive_B = loss.positive_B.defined() ? loss.positive_B + share_B : share_B;
         loss.parts.push_back({name, weight, by_tokens, std::move(value_B)});
     };
     for (std::size_t i = 0; i < terms.size(); ++i) {
@@ -178,30 +193,32 @@ PreferenceLoss preference_loss(const PairScores& scores, const PairExtras& extra
     state.push_sums.resize(2);
     state.push_sums[0] += push.chosen_B.sum().item<double>();
     state.push_sums[1] += push.rejected_B.sum().item<double>();
-    return evaluate_terms(with_gradients_scaled(scores, ratio_control_factor(config, state)), extras, config, terms,
-                          state);
+    return evaluate_terms(with_gradients_scaled(scores, ratio_control_factor(config, state)), extras, config,
+                          terms, state);
 }
 
 std::vector<double> loss_denominators(const LossConfig& config, const at::Tensor& chosen_tokens_B,
                                       const at::Tensor& pair_weight_B) {
     std::vector<double> denominators;
     for (const ResolvedTerm& term : resolve_loss(config)) {
-        const at::Tensor weight_B = part_weight(term.row->weigh_by_tokens, chosen_tokens_B, pair_weight_B.to(at::kDouble));
+        const at::Tensor weight_B =
+            part_weight(term.row->weigh_by_tokens, chosen_tokens_B, pair_weight_B.to(at::kDouble));
         denominators.push_back(weight_B.sum().item<double>());
         if (term[LossOption::gamma] > 0) denominators.push_back(denominators.back());
     }
     return denominators;
 }
 
-at::Tensor reduce_loss(const PreferenceLoss& loss, const at::Tensor& chosen_tokens_B, const at::Tensor& pair_weight_B,
-                       const std::vector<double>& denominators) {
+at::Tensor reduce_loss(const PreferenceLoss& loss, const at::Tensor& chosen_tokens_B,
+                       const at::Tensor& pair_weight_B, const std::vector<double>& denominators) {
     LINVOX_ASSERT(denominators.size() == loss.parts.size(), "reduce_loss: {} denominators for {} parts",
                   denominators.size(), loss.parts.size());
     const at::Tensor pair_weight = pair_weight_B.to(loss.per_pair_B.options().requires_grad(false));
     at::Tensor total;
     for (std::size_t i = 0; i < loss.parts.size(); ++i) {
         const LossPart& part = loss.parts[i];
-        LINVOX_ASSERT(denominators[i] > 0, "reduce_loss: the weights of part {} add up to {}", part.name, denominators[i]);
+        LINVOX_ASSERT(denominators[i] > 0, "reduce_loss: the weights of part {} add up to {}", part.name,
+                      denominators[i]);
         const at::Tensor weight_B = part_weight(part.weigh_by_tokens, chosen_tokens_B, pair_weight);
         const at::Tensor share = (weight_B * part.per_pair_B).sum() * (part.weight / denominators[i]);
         total = total.defined() ? total + share : share;
@@ -220,8 +237,9 @@ void finish_step(const LossConfig& config, LossState& state) {
     // Past a target the pushes change sign; the ratio then says nothing about the wanted balance.
     if (state.push_sums.size() == 2 && state.push_sums[0] > 0 && state.push_sums[1] > 0) {
         const double ratio = state.push_sums[0] / state.push_sums[1];
-        state.push_ratio =
-            state.push_ratio > 0 ? config.ratio_ema * state.push_ratio + (1.0 - config.ratio_ema) * ratio : ratio;
+        state.push_ratio = state.push_ratio > 0
+                               ? config.ratio_ema * state.push_ratio + (1.0 - config.ratio_ema) * ratio
+                               : ratio;
     }
     state.push_sums.assign(state.push_sums.size(), 0.0);
     ++state.step;

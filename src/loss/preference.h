@@ -33,8 +33,8 @@ struct PreferenceLoss {
 /// Throws DataError for an answer without tokens or task scores out of range, BugError when shapes or
 /// dtypes differ or an input that the loss needs is undefined (check_loss_inputs finds it at load).
 /// Adds to the sums of the step in `state`: evaluation passes a copy.
-PreferenceLoss preference_loss(const PairScores& scores, const PairExtras& extras,
-                               const LossConfig& config, LossState& state);
+PreferenceLoss preference_loss(const PairScores& scores, const PairExtras& extras, const LossConfig& config,
+                               LossState& state);
 
 /// Step loss = sum over parts of weight * sum(w * loss) / sum(w), with w the pair weight (times the
 /// chosen tokens for sft). The denominators, one per part, of this micro-batch: add them over all
@@ -51,7 +51,7 @@ void finish_step(const LossConfig& config, LossState& state);
 
 /// The per-pair loss if the policy equalled the reference, extras as given: what the first batches
 /// of a run must show. Needs a reference; does not change the state.
-at::Tensor loss_at_reference(const PairScores& scores, const PairExtras& extras,
-                             const LossConfig& config, const LossState& state);
+at::Tensor loss_at_reference(const PairScores& scores, const PairExtras& extras, const LossConfig& config,
+                             const LossState& state);
 
 }  // namespace linvox

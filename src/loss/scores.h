@@ -47,11 +47,11 @@ struct TermState {
 
 /// All state of a LossConfig; saved in checkpoints. A default one starts a run.
 struct LossState {
-    std::vector<TermState> terms;     // one per loss of the mix, filled on first use
-    std::int64_t step = 0;            // finished optimiser steps
-    std::uint64_t seed = 0;           // of the draw in beta_dpo
-    double push_ratio = 0.0;          // ratio control: running d_w / d_l, 0 before the first step
-    std::vector<double> push_sums;    // of the step in progress: sum of d_w, of d_l
+    std::vector<TermState> terms;   // one per loss of the mix, filled on first use
+    std::int64_t step = 0;          // finished optimiser steps
+    std::uint64_t seed = 0;         // of the draw in beta_dpo
+    double push_ratio = 0.0;        // ratio control: running d_w / d_l, 0 before the first step
+    std::vector<double> push_sums;  // of the step in progress: sum of d_w, of d_l
 };
 
 /// Every number of the step in progress that ranks must add up before finish_step, as one list;

@@ -32,13 +32,14 @@ WeightedSums length_desensitised(const at::Tensor& logprob_N, const at::Tensor& 
     return {answer_sums(weight_N * logprob_N, answer_N, answers), answer_sums(weight_N, answer_N, answers)};
 }
 
-at::Tensor tis_token_weights(const at::Tensor& positive_N, const at::Tensor& negative_N, double side, double low,
-                             double high) {
+at::Tensor tis_token_weights(const at::Tensor& positive_N, const at::Tensor& negative_N, double side,
+                             double low, double high) {
     return at::clamp(at::exp(side * (positive_N - negative_N)), low, high).detach();
 }
 
 WeightedSums weighted_logratios(const at::Tensor& policy_N, const at::Tensor& reference_N,
-                                const at::Tensor& weight_N, const at::Tensor& answer_N, std::int64_t answers) {
+                                const at::Tensor& weight_N, const at::Tensor& answer_N,
+                                std::int64_t answers) {
     return {answer_sums(weight_N * (policy_N - reference_N), answer_N, answers),
             answer_sums(weight_N, answer_N, answers)};
 }

@@ -19,8 +19,8 @@ struct WeightedSums {
 /// LD-DPO (arXiv 2409.06411): tokens past the first limit_A of their answer weigh alpha. For a pair the
 /// limit of both answers is the shorter length. The same weights belong to policy and reference; sum_A and
 /// weight_A = limit + alpha * (count - limit) fill PairScores in place of sums and counts.
-WeightedSums length_desensitised(const at::Tensor& logprob_N, const at::Tensor& answer_N, const at::Tensor& limit_A,
-                                 double alpha);
+WeightedSums length_desensitised(const at::Tensor& logprob_N, const at::Tensor& answer_N,
+                                 const at::Tensor& limit_A, double alpha);
 
 /// TIS-DPO (arXiv 2410.04350): weight of a token from the log-probabilities of two contrastive models,
 /// e^(s (positive - negative)) held in [low, high]; s is +1 for chosen answers, -1 for rejected ones.
@@ -28,8 +28,8 @@ at::Tensor tis_token_weights(const at::Tensor& positive_N, const at::Tensor& neg
                              double low = 0.7, double high = 1.3);
 
 /// Sum of weight * (policy - reference) and of the weights, per answer.
-WeightedSums weighted_logratios(const at::Tensor& policy_N, const at::Tensor& reference_N, const at::Tensor& weight_N,
-                                const at::Tensor& answer_N, std::int64_t answers);
+WeightedSums weighted_logratios(const at::Tensor& policy_N, const at::Tensor& reference_N,
+                                const at::Tensor& weight_N, const at::Tensor& answer_N, std::int64_t answers);
 
 /// WPO (arXiv 2406.11827): exp(mean over tokens of (log p - log sum_v p_v^2)), [A], detached.
 at::Tensor on_policy_weights(const at::Tensor& logprob_N, const at::Tensor& log_sum_squares_N,

@@ -13,20 +13,32 @@ nlohmann::json to_json(const ClipRecord& clip) {
     nlohmann::json variants = nlohmann::json::array();
     for (const CodedVariant& v : clip.variants)
         variants.push_back({{"stretch", v.stretch}, {"shift", v.shift}, {"codes", v.codes}});
-    return {{"id", clip.id},           {"split", clip.split},
-            {"text", clip.text},       {"speaker", clip.speaker},
-            {"audio", clip.audio},     {"duration_s", clip.duration_s},
-            {"begin_s", clip.begin_s}, {"end_s", clip.end_s},
-            {"left_out", clip.left_out}, {"variants", std::move(variants)}};
+    return {{"id", clip.id},
+            {"split", clip.split},
+            {"text", clip.text},
+            {"speaker", clip.speaker},
+            {"audio", clip.audio},
+            {"duration_s", clip.duration_s},
+            {"begin_s", clip.begin_s},
+            {"end_s", clip.end_s},
+            {"left_out", clip.left_out},
+            {"variants", std::move(variants)}};
 }
 
 ClipRecord from_json(const nlohmann::json& record) {
-    ClipRecord clip{record.at("id"),       record.at("split"),   record.at("text"),
-                    record.at("speaker"),  std::filesystem::path(record.at("audio").get<std::string>()),
-                    record.at("duration_s"), record.at("begin_s"), record.at("end_s"),
-                    record.at("left_out"), {}};
+    ClipRecord clip{record.at("id"),
+                    record.at("split"),
+                    record.at("text"),
+                    record.at("speaker"),
+                    std::filesystem::path(record.at("audio").get<std::string>()),
+                    record.at("duration_s"),
+                    record.at("begin_s"),
+                    record.at("end_s"),
+                    record.at("left_out"),
+                    {}};
     for (const auto& v : record.at("variants"))
-        clip.variants.push_back({v.at("stretch"), v.at("shift"), v.at("codes").get<std::vector<std::int32_t>>()});
+        clip.variants.push_back(
+            {v.at("stretch"), v.at("shift"), v.at("codes").get<std::vector<std::int32_t>>()});
     return clip;
 }
 
@@ -40,7 +52,8 @@ void write_clips(const std::filesystem::path& path, const std::vector<ClipRecord
 
 std::vector<ClipRecord> read_clips(const std::filesystem::path& path) {
     std::vector<ClipRecord> clips;
-    for_each_json_line(path, [&](const nlohmann::json& record, std::size_t) { clips.push_back(from_json(record)); });
+    for_each_json_line(
+        path, [&](const nlohmann::json& record, std::size_t) { clips.push_back(from_json(record)); });
     return clips;
 }
 

@@ -21,9 +21,9 @@ struct CodedVariant {
 struct ClipRecord {
     std::string id, split, text, speaker;
     std::filesystem::path audio;
-    double duration_s = 0;          // of the file
-    double begin_s = 0, end_s = 0;  // what is used: silence at both ends is cut
-    std::string left_out;           // why the clip is not used; empty when it is
+    double duration_s = 0;               // of the file
+    double begin_s = 0, end_s = 0;       // what is used: silence at both ends is cut
+    std::string left_out;                // why the clip is not used; empty when it is
     std::vector<CodedVariant> variants;  // the first is the plain coding; empty when left out
 
     bool used() const { return left_out.empty(); }

@@ -12,7 +12,10 @@ void write_evaluated(const std::filesystem::path& path, const std::vector<Evalua
         nlohmann::json values = nlohmann::json::object();
         for (const auto& [id, v] : answer.values)
             values[id] = {{"sum", v.sum}, {"count", v.count}, {"reason", v.reason}, {"extra", v.extra}};
-        writer.write({{"system", answer.system}, {"item", answer.item}, {"transcript", answer.transcript}, {"values", values}});
+        writer.write({{"system", answer.system},
+                      {"item", answer.item},
+                      {"transcript", answer.transcript},
+                      {"values", values}});
     }
     writer.close();
 }

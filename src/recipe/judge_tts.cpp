@@ -20,7 +20,8 @@ void cepstrum(const float* mel, float* out) {
     for (std::size_t m = 1; m <= kOrder; ++m) {
         double sum = 0;
         for (std::size_t b = 0; b < kBands; ++b)
-            sum += mel[b] * std::cos(std::numbers::pi * static_cast<double>(m) * (static_cast<double>(b) + 0.5) / kBands);
+            sum += mel[b] * std::cos(std::numbers::pi * static_cast<double>(m) *
+                                     (static_cast<double>(b) + 0.5) / kBands);
         out[m - 1] = static_cast<float>(sum / kBands * 2);
     }
 }
@@ -58,7 +59,8 @@ double CodeDistortion::distance_db(std::span<const float> reference, std::span<c
     return kMcdScale * path.cost / static_cast<double>(path.path_length);
 }
 
-PhoneFit::PhoneFit(const std::vector<PreparedClip>& training, std::int32_t codebook_size) : size_(codebook_size) {
+PhoneFit::PhoneFit(const std::vector<PreparedClip>& training, std::int32_t codebook_size)
+    : size_(codebook_size) {
     constexpr double kPriorWeight = 100;  // pseudo-counts of P(code) in every phone's histogram
     const auto size = static_cast<std::size_t>(size_);
     std::map<std::string, std::vector<double>> counts;
@@ -84,7 +86,8 @@ PhoneFit::PhoneFit(const std::vector<PreparedClip>& training, std::int32_t codeb
         for (const double value : histogram) sum += value;
         std::vector<double>& ratio = log_ratio_[phone];
         for (std::size_t c = 0; c < size; ++c)
-            ratio.push_back(std::log((histogram[c] + kPriorWeight * prior_[c]) / (sum + kPriorWeight) / prior_[c]));
+            ratio.push_back(
+                std::log((histogram[c] + kPriorWeight * prior_[c]) / (sum + kPriorWeight) / prior_[c]));
     }
 }
 
@@ -117,17 +120,19 @@ std::vector<AlignedUnit> spoken_units(const Vocabulary& vocabulary, const TokenS
 }  // namespace
 
 Scores judge_candidate(const Candidate& candidate, const std::vector<std::string>& unit_names,
-                       const JudgedAgainst& against, const Vocabulary& vocabulary, const CodeDistortion& distortion,
-                       const PhoneFit* phone_fit) {
+                       const JudgedAgainst& against, const Vocabulary& vocabulary,
+                       const CodeDistortion& distortion, const PhoneFit* phone_fit) {
     const std::vector<std::int32_t> codes = extract_codes(vocabulary, candidate.answer.ids);
     Scores scores = {{"mcd", {}}, {"duration", {}}, {"repetition", {}}, {"capped", {}}, {"phone_fit", {}}};
     if (codes.empty()) return scores;
     scores["mcd"] = CodeDistortion::distance_db(against.features, distortion.features(codes));
-    scores["duration"] = std::abs(std::log(static_cast<double>(codes.size()) / static_cast<double>(against.code_count)));
+    scores["duration"] =
+        std::abs(std::log(static_cast<double>(codes.size()) / static_cast<double>(against.code_count)));
     scores["repetition"] = static_cast<double>(longest_run(codes));
     const auto capped = candidate.meta.find("capped_units");
     scores["capped"] = capped == candidate.meta.end() ? 0.0 : capped->second;
-    if (phone_fit) scores["phone_fit"] = phone_fit->score(spoken_units(vocabulary, candidate.answer, unit_names), codes);
+    if (phone_fit)
+        scores["phone_fit"] = phone_fit->score(spoken_units(vocabulary, candidate.answer, unit_names), codes);
     return scores;
 }
 

@@ -58,7 +58,7 @@ struct JudgedAgainst {
 /// Scores of one candidate: mcd (dB), duration (|ln(length / recording's)|), repetition (longest run of
 /// one code), capped (units ended by force), phone_fit (aligned layout only; else null).
 Scores judge_candidate(const Candidate& candidate, const std::vector<std::string>& unit_names,
-                       const JudgedAgainst& against, const Vocabulary& vocabulary, const CodeDistortion& distortion,
-                       const PhoneFit* phone_fit);
+                       const JudgedAgainst& against, const Vocabulary& vocabulary,
+                       const CodeDistortion& distortion, const PhoneFit* phone_fit);
 
 }  // namespace linvox

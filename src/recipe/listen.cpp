@@ -25,7 +25,8 @@ ListeningRoom::ListeningRoom(const std::filesystem::path& folder,
 }
 
 std::vector<std::string> ListeningRoom::transcribe_all(
-    const std::string& what, std::size_t count, const std::function<std::vector<float>(std::size_t)>& wave) const {
+    const std::string& what, std::size_t count,
+    const std::function<std::vector<float>(std::size_t)>& wave) const {
     std::vector<std::string> transcripts(count);
     Progress progress(what, "utterances", static_cast<std::int64_t>(count));
     std::mutex mutex;
@@ -43,12 +44,14 @@ std::vector<std::string> ListeningRoom::transcribe_all(
 
 std::vector<std::vector<std::string>> prompt_sentences(const std::filesystem::path& prepare_folder) {
     std::vector<std::vector<std::string>> sentences;
-    for (const PreparedClip& clip : read_prepared(prepare_folder / "prepared.jsonl")) sentences.push_back(clip.words);
+    for (const PreparedClip& clip : read_prepared(prepare_folder / "prepared.jsonl"))
+        sentences.push_back(clip.words);
     return sentences;
 }
 
 double word_error_rate(const std::string& text, const std::string& transcript) {
-    const auto rate = word_edits(error_rate_normalise(text, "linvox"), error_rate_normalise(transcript, "linvox")).rate();
+    const auto rate =
+        word_edits(error_rate_normalise(text, "linvox"), error_rate_normalise(transcript, "linvox")).rate();
     return std::clamp(rate.value_or(1.0), 0.0, 1.0);
 }
 

@@ -15,7 +15,8 @@ namespace linvox {
 class ListeningRoom {
 public:
     /// Writes the language model of `sentences` into `folder`.
-    ListeningRoom(const std::filesystem::path& folder, const std::vector<std::vector<std::string>>& sentences);
+    ListeningRoom(const std::filesystem::path& folder,
+                  const std::vector<std::vector<std::string>>& sentences);
 
     /// Transcripts of `count` waves (16 kHz), wave(i) made when needed; in parallel, with progress.
     std::vector<std::string> transcribe_all(const std::string& what, std::size_t count,

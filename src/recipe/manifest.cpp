@@ -70,8 +70,8 @@ Clip read_clip(const nlohmann::json& record, const fs::path& folder) {
 }  // namespace
 
 std::vector<Clip> read_manifest(const fs::path& manifest) {
-    LINVOX_REQUIRE(fs::exists(manifest), DataError, "{}: the manifest does not exist; check data.manifest in the recipe",
-                   manifest.string());
+    LINVOX_REQUIRE(fs::exists(manifest), DataError,
+                   "{}: the manifest does not exist; check data.manifest in the recipe", manifest.string());
     const fs::path folder = fs::absolute(manifest).parent_path();
     std::vector<Clip> clips;
     std::vector<std::string> problems;
@@ -79,7 +79,8 @@ std::vector<Clip> read_manifest(const fs::path& manifest) {
     const auto add = [&](const nlohmann::json& record, std::size_t line) {
         Clip clip = read_clip(record, folder);
         const auto [first, fresh] = line_of.emplace(clip.id, line);
-        LINVOX_REQUIRE(fresh, DataError, "id '{}' stands on line {} already; ids must be unique", clip.id, first->second);
+        LINVOX_REQUIRE(fresh, DataError, "id '{}' stands on line {} already; ids must be unique", clip.id,
+                       first->second);
         clips.push_back(std::move(clip));
     };
     for_each_json_line(manifest, [&](const nlohmann::json& record, std::size_t line) {
@@ -90,10 +91,11 @@ std::vector<Clip> read_manifest(const fs::path& manifest) {
                 problems.push_back(fmt::format("  {}:{}: {}", manifest.string(), line, error.what()));
         }
     });
-    LINVOX_REQUIRE(problems.empty(), DataError, "problems in the manifest (at most {} shown):\n{}", kMaxProblems,
-                   join(problems, "\n"));
+    LINVOX_REQUIRE(problems.empty(), DataError, "problems in the manifest (at most {} shown):\n{}",
+                   kMaxProblems, join(problems, "\n"));
     LINVOX_REQUIRE(!clips.empty(), DataError, "{}: holds no clip", manifest.string());
-    const bool any_train = std::any_of(clips.begin(), clips.end(), [](const Clip& c) { return c.split == "train"; });
+    const bool any_train =
+        std::any_of(clips.begin(), clips.end(), [](const Clip& c) { return c.split == "train"; });
     LINVOX_REQUIRE(any_train, DataError, "{}: no clip has \"split\": \"train\"", manifest.string());
     return clips;
 }

@@ -1,6 +1,7 @@
 // The user's TTS data: a JSON-lines manifest of clips with transcripts.
 //
-//   {"id": "utt1", "text": "Hello.", "audio": "audio/utt1.wav", "split": "train", "speaker": "s1", "lang": "en"}
+//   {"id": "utt1", "text": "Hello.", "audio": "audio/utt1.wav", "split": "train", "speaker": "s1", "lang":
+//   "en"}
 //
 // `audio` is relative to the manifest and stays inside its folder. `speaker` and `lang` are
 // optional; `split` is train, valid or test.

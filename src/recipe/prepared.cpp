@@ -19,8 +19,8 @@ nlohmann::json to_json(const PreparedClip& clip) {
         units.push_back({clip.units[i].unit, clip.units[i].begin, clip.units[i].end, clip.word_of_unit[i]});
     for (const CodedVariant& v : clip.variants)
         variants.push_back({{"stretch", v.stretch}, {"shift", v.shift}, {"codes", v.codes}});
-    return {{"id", clip.id},       {"text", clip.text},   {"role", role_name(clip.role)},
-            {"words", clip.words}, {"units", units}, {"variants", variants}};
+    return {{"id", clip.id},       {"text", clip.text}, {"role", role_name(clip.role)},
+            {"words", clip.words}, {"units", units},    {"variants", variants}};
 }
 
 PreparedClip from_json(const nlohmann::json& record) {
@@ -35,7 +35,8 @@ PreparedClip from_json(const nlohmann::json& record) {
         clip.word_of_unit.push_back(unit.at(3));
     }
     for (const auto& v : record.at("variants"))
-        clip.variants.push_back({v.at("stretch"), v.at("shift"), v.at("codes").get<std::vector<std::int32_t>>()});
+        clip.variants.push_back(
+            {v.at("stretch"), v.at("shift"), v.at("codes").get<std::vector<std::int32_t>>()});
     return clip;
 }
 
@@ -51,7 +52,8 @@ void write_prepared(const std::filesystem::path& path, const std::vector<Prepare
 
 std::vector<PreparedClip> read_prepared(const std::filesystem::path& path) {
     std::vector<PreparedClip> clips;
-    for_each_json_line(path, [&](const nlohmann::json& record, std::size_t) { clips.push_back(from_json(record)); });
+    for_each_json_line(
+        path, [&](const nlohmann::json& record, std::size_t) { clips.push_back(from_json(record)); });
     return clips;
 }
 
@@ -75,18 +77,21 @@ std::vector<AlignedUnit> rescale_units(const std::vector<AlignedUnit>& units, st
     std::vector<AlignedUnit> scaled = units;
     std::int32_t begin = 0;
     for (std::int32_t i = 0; i < count; ++i) {
-        const double exact = static_cast<double>(units[static_cast<std::size_t>(i)].end) * to_count / from_count;
+        const double exact =
+            static_cast<double>(units[static_cast<std::size_t>(i)].end) * to_count / from_count;
         const std::int32_t latest = to_count - (count - 1 - i);  // leaves one code for every later unit
         AlignedUnit& unit = scaled[static_cast<std::size_t>(i)];
         unit.begin = begin;
-        unit.end = i + 1 == count ? to_count : std::clamp(static_cast<std::int32_t>(std::lround(exact)), begin + 1, latest);
+        unit.end = i + 1 == count
+                       ? to_count
+                       : std::clamp(static_cast<std::int32_t>(std::lround(exact)), begin + 1, latest);
         begin = unit.end;
     }
     return scaled;
 }
 
-LaidOut lay_out(const Vocabulary& vocabulary, const std::string& layout, const std::vector<AlignedUnit>& units,
-                const std::vector<std::int32_t>& codes) {
+LaidOut lay_out(const Vocabulary& vocabulary, const std::string& layout,
+                const std::vector<AlignedUnit>& units, const std::vector<std::int32_t>& codes) {
     if (layout == "aligned") return lay_out_aligned(vocabulary, units, codes);
     return lay_out_plain(vocabulary, unit_names(units), codes);
 }

@@ -42,8 +42,8 @@ std::vector<AlignedUnit> rescale_units(const std::vector<AlignedUnit>& units, st
                                        std::int32_t to_count);
 
 /// Prompt and answer of one coding of a clip in the recipe's layout ("aligned" or "plain").
-LaidOut lay_out(const Vocabulary& vocabulary, const std::string& layout, const std::vector<AlignedUnit>& units,
-                const std::vector<std::int32_t>& codes);
+LaidOut lay_out(const Vocabulary& vocabulary, const std::string& layout,
+                const std::vector<AlignedUnit>& units, const std::vector<std::int32_t>& codes);
 GenerationPlan make_plan(const Vocabulary& vocabulary, const std::string& layout,
                          const std::vector<AlignedUnit>& units);
 SequenceGroup to_group(const std::string& id, LaidOut laid_out);

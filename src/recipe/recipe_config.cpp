@@ -16,8 +16,10 @@ void DataConfig::visit(ConfigVisitor& v) {
     v.path("manifest", manifest, "JSON lines: id, text, audio, split");
     v.choice("layout", layout, "aligned: each unit stands before its codes; plain: all text, then all codes",
              {"aligned", "plain"});
-    v.choice("units", units, "what text is made of; the aligned layout needs phones", {"phones", "letters", "pieces"});
-    v.field("pieces", pieces, "size of the sentencepiece vocabulary (units = pieces or letters)", Range{16, 65536});
+    v.choice("units", units, "what text is made of; the aligned layout needs phones",
+             {"phones", "letters", "pieces"});
+    v.field("pieces", pieces, "size of the sentencepiece vocabulary (units = pieces or letters)",
+            Range{16, 65536});
     v.choice("normaliser", normaliser, "english spells out numbers and symbols; basic serves any language",
              {"english", "basic"});
     v.path("lexicon", lexicon, "pronunciations laid over the dictionary, one 'word PH PH' a line");
@@ -30,7 +32,8 @@ void DataConfig::visit(ConfigVisitor& v) {
     v.field("held_out", held_out, "splits that are only evaluated", {"valid", "test"});
     v.field("watch_share", watch_share, "share of training clips kept for early stopping and held-out pairs",
             Range{0, 0.5});
-    v.field("max_codes_per_unit", max_codes_per_unit, "an alignment with a longer unit is left out", Range{1, 10000});
+    v.field("max_codes_per_unit", max_codes_per_unit, "an alignment with a longer unit is left out",
+            Range{1, 10000});
 }
 
 void ModelSection::visit(ConfigVisitor& v) {
@@ -47,7 +50,8 @@ void ModelSection::visit(ConfigVisitor& v) {
 }
 
 void SpliceConfig::visit(ConfigVisitor& v) {
-    v.field("share", share, "share of training examples spliced from word runs (aligned layout)", Range{0, 1});
+    v.field("share", share, "share of training examples spliced from word runs (aligned layout)",
+            Range{0, 1});
     v.field("max_runs", max_runs, "runs in a spliced utterance", Range{1, 100});
     v.field("max_run_words", max_run_words, "words in a run", Range{1, 100});
     v.field("max_codes", max_codes, "codes in a spliced utterance", Range{1, 1e5});
@@ -55,7 +59,8 @@ void SpliceConfig::visit(ConfigVisitor& v) {
 
 void CandidatesConfig::visit(ConfigVisitor& v) {
     v.field("per_prompt", per_prompt, "samples for each prompt", Range{2, 1000});
-    v.field("spliced_prompts", spliced_prompts, "more prompts, spliced from word runs of training clips", Range{0, 1e6});
+    v.field("spliced_prompts", spliced_prompts, "more prompts, spliced from word runs of training clips",
+            Range{0, 1e6});
     v.section("sampling", sampling, "how candidates are sampled");
 }
 
@@ -109,7 +114,8 @@ void check_align_runs(const std::vector<AlignRun>& runs, std::vector<std::string
         if (run.name.empty()) problems.push_back("align: every [[align]] table needs a name");
         if (run.name == "sft" || run.name == "recording" || run.name == "codec")
             problems.push_back(fmt::format("align: '{}' is a reserved name", run.name));
-        if (!names.insert(run.name).second) problems.push_back(fmt::format("align: the name '{}' stands twice", run.name));
+        if (!names.insert(run.name).second)
+            problems.push_back(fmt::format("align: the name '{}' stands twice", run.name));
         if (run.train.precision != runs.front().train.precision)
             problems.push_back("align: all runs share one reference, so their precision must be equal");
         for (const std::string& problem : check_loss_config(run.train.loss, "align." + run.name + ".loss"))
@@ -121,8 +127,8 @@ void check_pair_metrics(const RecipeConfig& config, std::vector<std::string>& pr
     const std::vector<std::string> known = judge_metric_names(config.judge);
     for (const PairMetric& metric : config.pairs.metrics)
         if (std::find(known.begin(), known.end(), metric.name) == known.end())
-            problems.push_back(fmt::format("pairs.metrics: '{}' is not among the judge's scores: {}", metric.name,
-                                           join(known, " ")));
+            problems.push_back(fmt::format("pairs.metrics: '{}' is not among the judge's scores: {}",
+                                           metric.name, join(known, " ")));
 }
 
 }  // namespace
@@ -131,7 +137,8 @@ void check(const RecipeConfig& config) {
     std::vector<std::string> problems;
     if (config.data.manifest.empty()) problems.push_back("data.manifest is needed");
     if (config.data.layout == "aligned" && config.data.units != "phones" && config.data.alignment.empty())
-        problems.push_back("data.layout = 'aligned' needs data.units = 'phones', or unit times in data.alignment");
+        problems.push_back(
+            "data.layout = 'aligned' needs data.units = 'phones', or unit times in data.alignment");
     check_align_runs(config.align, problems);
     check_pair_metrics(config, problems);
     try {
@@ -142,7 +149,8 @@ void check(const RecipeConfig& config) {
         problems.push_back(error.what());
     }
     if (problems.empty()) return;
-    throw ConfigError(fmt::format("{} problem(s) in the configuration:\n  {}", problems.size(), join(problems, "\n  ")));
+    throw ConfigError(
+        fmt::format("{} problem(s) in the configuration:\n  {}", problems.size(), join(problems, "\n  ")));
 }
 
 RecipeConfig read_recipe(const ConfigSource& source) {

@@ -8,8 +8,13 @@ SamplingConfig restrict_to_speech(SamplingConfig sampling, const Vocabulary& voc
     return sampling;
 }
 
-Candidate to_candidate(GenerationResult&& result, const GenerationRequest& request, const SamplingConfig& sampling,
-                       const std::string& model_digest) {
+std::vector<std::int32_t> stop_ids(const Vocabulary& vocabulary, const std::string& layout) {
+    if (layout == "aligned") return {};
+    return {vocabulary.eos()};
+}
+
+Candidate to_candidate(GenerationResult&& result, const GenerationRequest& request,
+                       const SamplingConfig& sampling, const std::string& model_digest) {
     Candidate candidate;
     candidate.answer = std::move(result.answer);
     candidate.finish = result.finish == "stop" ? Finish::stop : Finish::length;

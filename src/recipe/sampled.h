@@ -12,7 +12,10 @@ namespace linvox {
 /// The settings with sampling limited to NEXT, EOS and codes.
 SamplingConfig restrict_to_speech(SamplingConfig sampling, const Vocabulary& vocabulary);
 
-Candidate to_candidate(GenerationResult&& result, const GenerationRequest& request, const SamplingConfig& sampling,
-                       const std::string& model_digest);
+/// The ids that end an answer: EOS in the plain layout. In the aligned one none: NEXT also stands inside.
+std::vector<std::int32_t> stop_ids(const Vocabulary& vocabulary, const std::string& layout);
+
+Candidate to_candidate(GenerationResult&& result, const GenerationRequest& request,
+                       const SamplingConfig& sampling, const std::string& model_digest);
 
 }  // namespace linvox

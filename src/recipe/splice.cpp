@@ -12,7 +12,8 @@ struct Run {
 
 Run draw_run(const PreparedClip& clip, const SpliceConfig& config, Rng& rng) {
     const auto words = static_cast<std::uint64_t>(clip.word_of_unit.back()) + 1;
-    const std::uint64_t length = 1 + rng.below(std::min<std::uint64_t>(words, static_cast<std::uint64_t>(config.max_run_words)));
+    const std::uint64_t length =
+        1 + rng.below(std::min<std::uint64_t>(words, static_cast<std::uint64_t>(config.max_run_words)));
     const auto first = static_cast<std::int32_t>(rng.below(words - length + 1));
     const auto last = first + static_cast<std::int32_t>(length);
     const auto& word = clip.word_of_unit;
@@ -26,14 +27,16 @@ void append_run(SplicedUtterance& out, const PreparedClip& clip, const Run& run,
     const auto shift = static_cast<std::int32_t>(out.codes.size()) - from;
     for (std::size_t i = run.begin; i < run.end; ++i)
         out.units.push_back({units[i].unit, units[i].begin + shift, units[i].end + shift});
-    out.codes.insert(out.codes.end(), variant.codes.begin() + from, variant.codes.begin() + units[run.end - 1].end);
+    out.codes.insert(out.codes.end(), variant.codes.begin() + from,
+                     variant.codes.begin() + units[run.end - 1].end);
     for (std::int32_t w = clip.word_of_unit[run.begin]; w <= clip.word_of_unit[run.end - 1]; ++w)
         out.words.push_back(clip.words[static_cast<std::size_t>(w)]);
 }
 
 }  // namespace
 
-SplicedUtterance splice(const std::vector<PreparedClip>& clips, const SpliceConfig& config, bool augmented, Rng& rng) {
+SplicedUtterance splice(const std::vector<PreparedClip>& clips, const SpliceConfig& config, bool augmented,
+                        Rng& rng) {
     SplicedUtterance out;
     const std::uint64_t runs = 1 + rng.below(static_cast<std::uint64_t>(config.max_runs));
     for (std::uint64_t r = 0; r < runs; ++r) {
@@ -44,7 +47,8 @@ SplicedUtterance splice(const std::vector<PreparedClip>& clips, const SpliceConf
                                          static_cast<std::int32_t>(variant.codes.size()));
         if (run.begin == run.end || units.empty()) continue;
         const std::int64_t length = units[run.end - 1].end - units[run.begin].begin;
-        if (!out.codes.empty() && static_cast<std::int64_t>(out.codes.size()) + length > config.max_codes) break;
+        if (!out.codes.empty() && static_cast<std::int64_t>(out.codes.size()) + length > config.max_codes)
+            break;
         append_run(out, clip, run, variant, units);
     }
     if (out.codes.empty()) return splice(clips, config, augmented, rng);

@@ -21,6 +21,7 @@ struct SplicedUtterance {
 /// 1 to max_runs runs of 1 to max_run_words words each, at most max_codes codes (the first run always
 /// fits in whole). `augmented` draws every run from a random coding of its clip, else from the plain one.
 /// `clips` must not be empty and have unit times.
-SplicedUtterance splice(const std::vector<PreparedClip>& clips, const SpliceConfig& config, bool augmented, Rng& rng);
+SplicedUtterance splice(const std::vector<PreparedClip>& clips, const SpliceConfig& config, bool augmented,
+                        Rng& rng);
 
 }  // namespace linvox

@@ -9,8 +9,14 @@ namespace linvox {
 void write_spoken(const std::filesystem::path& path, const std::vector<Spoken>& answers) {
     JsonLinesWriter writer(path, JsonLinesWriter::Mode::whole);
     for (const Spoken& s : answers)
-        writer.write({{"system", s.system}, {"item", s.item}, {"clip", s.clip}, {"text", s.text}, {"codes", s.codes},
-                      {"finish", s.finish}, {"capped_units", s.capped_units}, {"wave", s.wave.string()}});
+        writer.write({{"system", s.system},
+                      {"item", s.item},
+                      {"clip", s.clip},
+                      {"text", s.text},
+                      {"codes", s.codes},
+                      {"finish", s.finish},
+                      {"capped_units", s.capped_units},
+                      {"wave", s.wave.string()}});
     writer.close();
 }
 

@@ -15,7 +15,7 @@ struct Spoken {
     std::vector<std::int32_t> codes;  // empty for the recording
     std::string finish;               // "stop", "length"; "" for the recording
     std::int64_t capped_units = 0;
-    std::filesystem::path wave;       // relative to the synthesise folder
+    std::filesystem::path wave;  // relative to the synthesise folder
 };
 
 inline constexpr const char* kRecordingSystem = "recording";

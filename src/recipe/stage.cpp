@@ -39,7 +39,8 @@ void add_path(Sha256& digest, const fs::path& path) {
 std::string stage_key(const Stage& stage, const RecipeConfig& config, const RunDirectory& run) {
     Sha256 digest;
     digest.add(kVersion).add(stage.name);
-    digest.add(config_digest([&](ConfigVisitor& v) { const_cast<RecipeConfig&>(config).visit(v); }, stage.sections));
+    digest.add(
+        config_digest([&](ConfigVisitor& v) { const_cast<RecipeConfig&>(config).visit(v); }, stage.sections));
     for (const fs::path& input : stage.reads) {
         const fs::path path = run.root() / "stages" / input;
         if (!fs::exists(path)) return "";
@@ -78,8 +79,11 @@ void run_one(const Stage& stage, const RecipeConfig& config, const RunDirectory&
     const auto start = std::chrono::steady_clock::now();
     stage.run({config, run, folder});
     const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-    write_json(folder / "stage.json",
-               {{"stage", stage.name}, {"key", key}, {"seconds", seconds}, {"seed", config.seed}, {"version", kVersion}});
+    write_json(folder / "stage.json", {{"stage", stage.name},
+                                       {"key", key},
+                                       {"seconds", seconds},
+                                       {"seed", config.seed},
+                                       {"version", kVersion}});
     log_line(fmt::format("[{}] done in {}", stage.name, format_seconds(seconds)));
 }
 
@@ -104,14 +108,17 @@ void run_stages(const std::vector<Stage>& stages, const RecipeConfig& config, co
         if (!options.only.empty() && stage.name != options.only) continue;
         forced = forced || stage.name == options.from || stage.name == options.only;
         const std::string key = stage_key(stage, config, run);
-        LINVOX_REQUIRE(!key.empty() || options.dry_run, UserError,
-                       "stage '{}' needs the results of the stages before it, which are not in {}; run without --only",
-                       stage.name, run.root().string());
+        LINVOX_REQUIRE(
+            !key.empty() || options.dry_run, UserError,
+            "stage '{}' needs the results of the stages before it, which are not in {}; run without --only",
+            stage.name, run.root().string());
         const Action action = earlier_would_run ? Action::start : decide(run.stage(stage.name), key, forced);
         if (options.dry_run) {
             earlier_would_run = earlier_would_run || action != Action::skip;
             log_line(fmt::format("{:<12} {:<8} {}", stage.name,
-                                 action == Action::skip ? "skip" : action == Action::resume ? "resume" : "run",
+                                 action == Action::skip     ? "skip"
+                                 : action == Action::resume ? "resume"
+                                                            : "run",
                                  stage.doc));
             continue;
         }
@@ -119,7 +126,8 @@ void run_stages(const std::vector<Stage>& stages, const RecipeConfig& config, co
             log_line(fmt::format("[{}] unchanged, skipped", stage.name));
             continue;
         }
-        log_line(fmt::format("[{}] {}{}", stage.name, stage.doc, action == Action::resume ? " (resumed)" : ""));
+        log_line(
+            fmt::format("[{}] {}{}", stage.name, stage.doc, action == Action::resume ? " (resumed)" : ""));
         run_one(stage, config, run, key, action);
     }
 }

@@ -24,10 +24,11 @@ struct StageContext {
 
 struct Stage {
     std::string name;
-    std::string doc;                            // one line for --help and --dry-run
-    std::vector<std::string> sections;          // top-level config keys that shape the result
-    std::vector<std::filesystem::path> reads;   // relative to RUN/stages: files or folders
-    std::function<std::vector<std::filesystem::path>(const RecipeConfig&)> outside;  // inputs from elsewhere, may be empty
+    std::string doc;                           // one line for --help and --dry-run
+    std::vector<std::string> sections;         // top-level config keys that shape the result
+    std::vector<std::filesystem::path> reads;  // relative to RUN/stages: files or folders
+    std::function<std::vector<std::filesystem::path>(const RecipeConfig&)>
+        outside;  // inputs from elsewhere, may be empty
     void (*run)(const StageContext&);
 };
 

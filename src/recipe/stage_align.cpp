@@ -40,7 +40,8 @@ void align_one(const StageContext& context, const AlignRun& entry, const AlignIn
     const TrainResult result = train_align(policy, data, config, run);
     save_model_directory(folder / "model", policy);
     std::filesystem::remove_all(folder / "checkpoints");
-    write_json(folder / "done.json", {{"steps", result.steps}, {"seconds", result.seconds}, {"best_step", result.best_step}});
+    write_json(folder / "done.json",
+               {{"steps", result.steps}, {"seconds", result.seconds}, {"best_step", result.best_step}});
 }
 
 }  // namespace

@@ -6,7 +6,6 @@
 #include <set>
 
 #include "src/base/error.h"
-#include "src/base/jsonl.h"
 #include "src/base/log.h"
 #include "src/base/text.h"
 #include "src/data/records.h"
@@ -46,8 +45,8 @@ std::vector<SamplePrompt> make_prompts(const std::vector<PreparedClip>& clips, c
     std::vector<SamplePrompt> prompts;
     for (const PreparedClip& clip : clips)
         if (clip.role != Role::held_out)
-            prompts.push_back(make_prompt(clip.id, clip.words, clip.role, clip.units, clip.codes(), vocabulary,
-                                          config.data.layout));
+            prompts.push_back(make_prompt(clip.id, clip.words, clip.role, clip.units, clip.codes(),
+                                          vocabulary, config.data.layout));
     const auto training = with_role(clips, Role::train);
     for (std::int64_t i = 0; i < config.candidates.spliced_prompts; ++i) {
         Rng rng(mix_seed(static_cast<std::uint64_t>(config.seed), "spliced prompt", i));
@@ -58,21 +57,11 @@ std::vector<SamplePrompt> make_prompts(const std::vector<PreparedClip>& clips, c
     return prompts;
 }
 
-/// Ids of the prompts whose candidates a stopped run has written already.
-std::set<std::string> finished_prompts(const std::filesystem::path& path, const RecordHeader& header) {
+/// Prompts whose candidates a stopped run has not written yet.
+std::vector<SamplePrompt> without(std::vector<SamplePrompt> prompts,
+                                  const std::vector<CandidateRecord>& found) {
     std::set<std::string> done;
-    if (!std::filesystem::exists(path)) {
-        write_candidates(path, {header, true, {}});
-        return done;
-    }
-    JsonLinesWriter(path, JsonLinesWriter::Mode::append).close();  // cuts a torn last line
-    for_each_json_line(path, [&](const nlohmann::json& record, std::size_t) {
-        if (record.contains("id")) done.insert(record.at("id"));
-    });
-    return done;
-}
-
-std::vector<SamplePrompt> without(std::vector<SamplePrompt> prompts, const std::set<std::string>& done) {
+    for (const CandidateRecord& record : found) done.insert(record.info.id);
     std::erase_if(prompts, [&](const SamplePrompt& p) { return done.contains(p.record.info.id); });
     return prompts;
 }
@@ -85,17 +74,21 @@ void stage_candidates(const StageContext& context) {
     const Vocabulary vocabulary = Vocabulary::load(prepare / "vocabulary.json");
     const Decoder decoder = load_model_directory(context.run.stage("sft") / "model");
     const std::string model = decoder_digest(decoder);
-    const auto path = context.folder / "candidates.jsonl";
-    const RecordHeader header{"candidates", vocabulary.size(), {}, {{"model", model}, {"codec", vocabulary.codec_digest}}};
+    CandidateAppender file(context.folder / "candidates.jsonl",
+                           {"candidates",
+                            vocabulary.size(),
+                            stop_ids(vocabulary, config.data.layout),
+                            {{"model", model}, {"codec", vocabulary.codec_digest}}});
     std::vector<SamplePrompt> prompts =
-        without(make_prompts(read_prepared(prepare / "prepared.jsonl"), vocabulary, config), finished_prompts(path, header));
+        without(make_prompts(read_prepared(prepare / "prepared.jsonl"), vocabulary, config), file.found());
 
     const auto count = static_cast<std::size_t>(config.candidates.per_prompt);
     std::vector<GenerationRequest> requests;
     for (const SamplePrompt& prompt : prompts)
         for (std::size_t k = 0; k < count; ++k)
-            requests.push_back({prompt.record.info.id, prompt.plan,
-                                mix_seed(static_cast<std::uint64_t>(config.seed), "candidate", prompt.record.info.id, k)});
+            requests.push_back(
+                {prompt.record.info.id, prompt.plan,
+                 mix_seed(static_cast<std::uint64_t>(config.seed), "candidate", prompt.record.info.id, k)});
     std::vector<std::size_t> open(prompts.size(), count);
     for (SamplePrompt& prompt : prompts) prompt.record.candidates.resize(count);
     const SamplingConfig sampling = restrict_to_speech(config.candidates.sampling, vocabulary);
@@ -103,10 +96,12 @@ void stage_candidates(const StageContext& context) {
     std::int64_t finished = 0;
     generate(decoder, requests, sampling, [&](std::size_t index, GenerationResult&& result) {
         SamplePrompt& prompt = prompts[index / count];
-        prompt.record.candidates[index % count] = to_candidate(std::move(result), requests[index], sampling, model);
-        if (--open[index / count] == 0) append_candidates(path, prompt.record);
+        prompt.record.candidates[index % count] =
+            to_candidate(std::move(result), requests[index], sampling, model);
+        if (--open[index / count] == 0) file.append(prompt.record);
         progress.update(++finished);
     });
+    file.close();
     progress.finish();
 }
 

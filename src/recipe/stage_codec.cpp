@@ -58,7 +58,8 @@ std::vector<ClipRecord> inspect_clips(const std::vector<Clip>& clips, const Data
     std::string all;
     for (const std::string& problem : problems)
         if (!problem.empty()) all += "\n  " + problem;
-    LINVOX_REQUIRE(all.empty(), DataError, "audio files that cannot be used; repair them or take them out of {}:{}",
+    LINVOX_REQUIRE(all.empty(), DataError,
+                   "audio files that cannot be used; repair them or take them out of {}:{}",
                    config.manifest.string(), all);
     return records;
 }
@@ -71,11 +72,13 @@ std::vector<Wave> load_used(const std::vector<ClipRecord>& clips) {
     return waves;
 }
 
-CodecFitResult fit(const std::vector<ClipRecord>& clips, const std::vector<Wave>& waves, const CodecFitConfig& config) {
+CodecFitResult fit(const std::vector<ClipRecord>& clips, const std::vector<Wave>& waves,
+                   const CodecFitConfig& config) {
     std::vector<std::span<const float>> training;
     for (std::size_t i = 0; i < clips.size(); ++i)
         if (clips[i].used() && clips[i].split == "train") training.emplace_back(waves[i].samples);
-    LINVOX_REQUIRE(!training.empty(), DataError, "no training clip can be used; the stage's clips.jsonl says why");
+    LINVOX_REQUIRE(!training.empty(), DataError,
+                   "no training clip can be used; the stage's clips.jsonl says why");
     Progress progress("codec", "units", 0);
     return fit_codec(training, config, [&](std::int64_t done, std::int64_t, const std::string& note) {
         progress.update(done, note);
@@ -113,7 +116,8 @@ nlohmann::json reconstruction_quality(const std::vector<ClipRecord>& clips, cons
     std::int64_t count = 0;
     for (const double value : values)
         if (value >= 0) sum += value, ++count;
-    return {{"stoi", count ? nlohmann::json(sum / static_cast<double>(count)) : nlohmann::json()}, {"n", count}};
+    return {{"stoi", count ? nlohmann::json(sum / static_cast<double>(count)) : nlohmann::json()},
+            {"n", count}};
 }
 
 nlohmann::json statistics_json(const CodebookStatistics& s) {
@@ -159,18 +163,18 @@ void stage_codec(const StageContext& context) {
     save_mel_codec(*result.codec, context.folder / "codec");
     write_clips(context.folder / "clips.jsonl", clips);
     const nlohmann::json quality = reconstruction_quality(clips, waves, *result.codec);
-    write_json(context.folder / "codec_report.json",
-               {{"clips", counts},
-                {"codebook", statistics_json(result.statistics)},
-                {"reconstruction", quality},
-                {"digest", result.codec->info().digest},
-                {"explained_variance", result.explained_variance},
-                {"quantisation_error", result.quantisation_error},
-                {"tokenizer_seconds", result.tokenizer_seconds},
-                {"decoder_seconds", result.decoder_seconds}});
-    log_line(fmt::format("  codebook {}: usage {:.1f} %, perplexity {:.0f}; STOI of decoded held-out clips {}",
-                         result.statistics.size, 100 * result.statistics.usage, result.statistics.perplexity,
-                         quality["stoi"].dump()));
+    write_json(context.folder / "codec_report.json", {{"clips", counts},
+                                                      {"codebook", statistics_json(result.statistics)},
+                                                      {"reconstruction", quality},
+                                                      {"digest", result.codec->info().digest},
+                                                      {"explained_variance", result.explained_variance},
+                                                      {"quantisation_error", result.quantisation_error},
+                                                      {"tokenizer_seconds", result.tokenizer_seconds},
+                                                      {"decoder_seconds", result.decoder_seconds}});
+    log_line(
+        fmt::format("  codebook {}: usage {:.1f} %, perplexity {:.0f}; STOI of decoded held-out clips {}",
+                    result.statistics.size, 100 * result.statistics.usage, result.statistics.perplexity,
+                    quality["stoi"].dump()));
 }
 
 }  // namespace linvox

@@ -14,6 +14,7 @@
 #include "src/recipe/listen.h"
 #include "src/recipe/spoken.h"
 #include "src/recipe/stages.h"
+#include "src/text/vocabulary.h"
 
 namespace linvox {
 namespace {
@@ -21,21 +22,31 @@ namespace {
 constexpr int kRate = 16000;
 constexpr double kFrameRate = 50;
 
-std::vector<Utterance> make_utterances(const std::vector<Spoken>& answers, const std::filesystem::path& folder,
-                                       const std::vector<std::string>& transcripts, std::int32_t codebook_size) {
+std::vector<Utterance> make_utterances(const std::vector<Spoken>& answers,
+                                       const std::filesystem::path& folder,
+                                       const std::vector<std::string>& transcripts,
+                                       std::int32_t codebook_size) {
     std::map<std::string, std::shared_ptr<const Recording>> recordings;
-    for (const Spoken& answer : answers)
+    std::map<std::string, std::vector<std::int32_t>> recorded_codes;
+    for (const Spoken& answer : answers) {
         if (answer.system == kRecordingSystem)
             recordings[answer.clip] = std::make_shared<const Recording>(folder / answer.wave);
+        if (answer.system == kCodecSystem) recorded_codes[answer.clip] = answer.codes;
+    }
     std::vector<Utterance> utterances;
     for (std::size_t i = 0; i < answers.size(); ++i) {
         const Spoken& answer = answers[i];
         const bool is_recording = answer.system == kRecordingSystem;
         Utterance u{answer.item, answer.system, answer.text, {}, {}, false, transcripts[i], "", {}};
-        u.audio = is_recording ? recordings.at(answer.clip) : std::make_shared<const Recording>(folder / answer.wave);
+        u.audio = is_recording ? recordings.at(answer.clip)
+                               : std::make_shared<const Recording>(folder / answer.wave);
         if (!is_recording) {
             u.reference = recordings.at(answer.clip);
-            u.tokens = AnswerTokens{answer.codes, answer.finish, kFrameRate, codebook_size, {}};
+            u.tokens = AnswerTokens{.codes = answer.codes,
+                                    .finish = answer.finish,
+                                    .frames_per_second = kFrameRate,
+                                    .codebook_size = codebook_size,
+                                    .reference_codes = recorded_codes.at(answer.clip)};
         }
         u.synchronous = answer.system == kCodecSystem;
         utterances.push_back(std::move(u));

@@ -33,7 +33,8 @@ std::vector<std::string> units_of(const Vocabulary& vocabulary, const TokenSeque
 
 /// Recordings are compared by their own spectrum where there is one; spliced prompts by their codes.
 JudgedAgainst recording_of(const CandidateRecord& record, const std::map<std::string, ClipRecord>& clips,
-                           const Vocabulary& vocabulary, const MelCodec& codec, const CodeDistortion& distortion) {
+                           const Vocabulary& vocabulary, const MelCodec& codec,
+                           const CodeDistortion& distortion) {
     const auto codes = extract_codes(vocabulary, record.reference->answer.ids);
     const auto clip = clips.find(record.info.id);
     const auto count = static_cast<std::int64_t>(codes.size());
@@ -45,17 +46,20 @@ JudgedAgainst recording_of(const CandidateRecord& record, const std::map<std::st
 void judge_all(std::vector<CandidateRecord>& records, const StageContext& context, const MelCodec& codec,
                const Vocabulary& vocabulary) {
     std::map<std::string, ClipRecord> clips;
-    for (ClipRecord& clip : read_clips(context.run.stage("codec") / "clips.jsonl")) clips.emplace(clip.id, std::move(clip));
+    for (ClipRecord& clip : read_clips(context.run.stage("codec") / "clips.jsonl"))
+        clips.emplace(clip.id, std::move(clip));
     const bool aligned = context.config.data.layout == "aligned";
     std::optional<PhoneFit> phone_fit;
     if (aligned)
-        phone_fit.emplace(with_role(read_prepared(context.run.stage("prepare") / "prepared.jsonl"), Role::train),
-                          vocabulary.codec_size);
+        phone_fit.emplace(
+            with_role(read_prepared(context.run.stage("prepare") / "prepared.jsonl"), Role::train),
+            vocabulary.codec_size);
     const CodeDistortion distortion(codec);
     parallel_for(records.size(), [&](std::size_t i) {
         CandidateRecord& record = records[i];
         const JudgedAgainst against = recording_of(record, clips, vocabulary, codec, distortion);
-        const auto names = aligned ? units_of(vocabulary, record.reference->answer) : std::vector<std::string>{};
+        const auto names =
+            aligned ? units_of(vocabulary, record.reference->answer) : std::vector<std::string>{};
         const auto judge = [&](Candidate& candidate) {
             candidate.scores = judge_candidate(candidate, names, against, vocabulary, distortion,
                                                phone_fit ? &*phone_fit : nullptr);
@@ -131,11 +135,12 @@ void stage_pairs(const StageContext& context) {
     const PairResult watch = pairs_of(file.records, Role::watch, context, vocabulary);
     const nlohmann::json report = pair_report(training, context.config.pairs);
     write_pair_report(context.folder, report);
-    LINVOX_REQUIRE(!training.records.empty(), DataError,
-                   "no usable pair among {} prompts; see {}; loosen pairs.metrics (floors, gaps) or sample more",
-                   training.counts.prompts_read, (context.folder / "pair_report.txt").string());
-    write_preferences(context.folder / "pairs.train.jsonl", {file.header, true, training.records});
-    write_preferences(context.folder / "pairs.watch.jsonl", {file.header, true, watch.records});
+    LINVOX_REQUIRE(
+        !training.records.empty(), DataError,
+        "no usable pair among {} prompts; see {}; loosen pairs.metrics (floors, gaps) or sample more",
+        training.counts.prompts_read, (context.folder / "pair_report.txt").string());
+    write_preferences(context.folder / "pairs.train.jsonl", {file.header, training.records, true});
+    write_preferences(context.folder / "pairs.watch.jsonl", {file.header, watch.records, true});
     log_line(fmt::format("  {} pairs from {} prompts (held-out pairs: {})", training.counts.pairs_kept,
                          training.counts.prompts_read, watch.counts.pairs_kept));
 }

@@ -122,7 +122,8 @@ void prefer_spoken_variants(Lexicon& lexicon, const std::vector<Draft>& drafts) 
     std::map<std::string, std::map<int, int>> counts;
     for (const Draft& draft : drafts)
         if (draft.problem.empty())
-            for (std::size_t w = 0; w < draft.variant.size(); ++w) ++counts[draft.out.words[w]][draft.variant[w]];
+            for (std::size_t w = 0; w < draft.variant.size(); ++w)
+                ++counts[draft.out.words[w]][draft.variant[w]];
     for (const auto& [word, variants] : counts) {
         const auto best = std::max_element(variants.begin(), variants.end(),
                                            [](const auto& a, const auto& b) { return a.second < b.second; });
@@ -150,7 +151,8 @@ void make_phone_units(std::vector<Draft>& drafts, const DataConfig& config) {
 }
 
 /// Letters or sentencepiece pieces; the plain layout needs no times.
-void make_text_units(std::vector<Draft>& drafts, const DataConfig& config, const std::filesystem::path& folder) {
+void make_text_units(std::vector<Draft>& drafts, const DataConfig& config,
+                     const std::filesystem::path& folder) {
     std::vector<std::string> lines;
     for (Draft& draft : drafts) {
         const SpokenText spoken = spoken_words(draft.clip.text, config.normaliser);
@@ -186,7 +188,8 @@ void leave_out_unknown_units(std::vector<Draft>& drafts, const std::set<std::str
                 draft.problem = fmt::format("unit '{}' does not occur in training", unit.unit);
 }
 
-Vocabulary make_vocabulary(std::vector<Draft>& drafts, const DataConfig& config, const nlohmann::json& codec) {
+Vocabulary make_vocabulary(std::vector<Draft>& drafts, const DataConfig& config,
+                           const nlohmann::json& codec) {
     std::set<std::string> units;
     for (const Draft& draft : drafts)
         if (draft.problem.empty() && draft.out.role == Role::train)
@@ -224,7 +227,8 @@ void stage_prepare(const StageContext& context) {
     for (ClipRecord& clip : read_clips(codec_folder / "clips.jsonl")) {
         if (!clip.used()) continue;
         Draft draft;
-        draft.out = {clip.id, clip.text, role_of(clip, config, context.config.seed), {}, {}, {}, clip.variants};
+        draft.out = {clip.id, clip.text,    role_of(clip, config, context.config.seed), {}, {},
+                     {},      clip.variants};
         draft.clip = std::move(clip);
         drafts.push_back(std::move(draft));
     }
@@ -233,7 +237,8 @@ void stage_prepare(const StageContext& context) {
     else
         make_text_units(drafts, config, context.folder);
     leave_out_known_texts(drafts);
-    const Vocabulary vocabulary = make_vocabulary(drafts, config, read_json(codec_folder / "codec_report.json"));
+    const Vocabulary vocabulary =
+        make_vocabulary(drafts, config, read_json(codec_folder / "codec_report.json"));
     vocabulary.save(context.folder / "vocabulary.json");
     std::vector<PreparedClip> clips;
     for (const Draft& draft : drafts)

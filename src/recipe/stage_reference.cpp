@@ -20,7 +20,8 @@ void stage_reference(const StageContext& context) {
     ReferenceCounts counts;
     precompute_reference(context.folder / "reference.jsonl", reference, groups, score,
                          reference_identity(reference, score, inputs.digests), config.token_budget, &counts);
-    log_line(fmt::format("  {} answers: {} scored now, {} found", counts.needed, counts.computed, counts.found));
+    log_line(
+        fmt::format("  {} answers: {} scored now, {} found", counts.needed, counts.computed, counts.found));
 }
 
 }  // namespace linvox

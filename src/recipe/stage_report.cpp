@@ -49,21 +49,26 @@ ReportRun describe_run(const StageContext& context) {
     run.asr = read_json(context.run.stage("evaluate") / "recogniser.json").at("recogniser");
     const Decoder decoder = load_model_directory(context.run.stage("sft") / "model");
     const SamplingConfig& s = config.synthesise.sampling;
-    run.facts = {{"model", fmt::format("{:.2f} M weights, {} layers, width {}", static_cast<double>(weight_count(decoder)) / 1e6,
+    run.facts = {{"model", fmt::format("{:.2f} M weights, {} layers, width {}",
+                                       static_cast<double>(weight_count(decoder)) / 1e6,
                                        decoder.config.num_layers, decoder.config.hidden_size)},
                  {"layout", config.data.layout},
-                 {"decoding", fmt::format("temperature {}, top-p {}, top-k {}, {} samples a prompt, equal for all models",
-                                          s.temperature, s.top_p, s.top_k, config.synthesise.samples)},
+                 {"decoding",
+                  fmt::format("temperature {}, top-p {}, top-k {}, {} samples a prompt, equal for all models",
+                              s.temperature, s.top_p, s.top_k, config.synthesise.samples)},
                  {"time so far", minutes_of(context.run)}};
-    for (const AlignRun& entry : config.align) run.facts.emplace_back(entry.name, describe_loss(entry.train.loss));
-    run.notes = {"Error rates come from one recogniser with a closed vocabulary and a bigram model over all prompts, "
-                 "held-out ones included: they compare systems with each other and with the two ceilings, not with "
-                 "published figures."};
+    for (const AlignRun& entry : config.align)
+        run.facts.emplace_back(entry.name, describe_loss(entry.train.loss));
+    run.notes = {
+        "Error rates come from one recogniser with a closed vocabulary and a bigram model over all prompts, "
+        "held-out ones included: they compare systems with each other and with the two ceilings, not with "
+        "published figures."};
     return run;
 }
 
 std::vector<ReportSystem> list_systems(const RecipeConfig& config) {
-    std::vector<ReportSystem> systems = {{kRecordingSystem, "recording", true, {}}, {kCodecSystem, "codec", true, {}},
+    std::vector<ReportSystem> systems = {{kRecordingSystem, "recording", true, {}},
+                                         {kCodecSystem, "codec", true, {}},
                                          {kSftSystem, "SFT", false, {}}};
     for (const AlignRun& run : config.align) {
         std::string label = run.name;
@@ -106,8 +111,8 @@ void add_metrics(ReportInput& input, const RecipeConfig& config) {
     const std::vector<std::string> headline = headline_tts_metrics();
     std::vector<std::string> ids = config.evaluate.metrics.empty() ? headline : config.evaluate.metrics;
     for (const Metric* metric : find_metrics(ids))
-        input.metrics.push_back(
-            report_metric(*metric, std::find(headline.begin(), headline.end(), metric->id) != headline.end()));
+        input.metrics.push_back(report_metric(
+            *metric, std::find(headline.begin(), headline.end(), metric->id) != headline.end()));
 }
 
 void add_curves(ReportInput& input, const StageContext& context) {
@@ -115,7 +120,8 @@ void add_curves(ReportInput& input, const StageContext& context) {
         for (Curve& curve : read_curves(file, run, "train")) input.curves.push_back(std::move(curve));
     };
     add(context.run.stage("sft") / "train.jsonl", kSftSystem);
-    for (const AlignRun& run : context.config.align) add(context.run.stage("align") / run.name / "train.jsonl", run.name);
+    for (const AlignRun& run : context.config.align)
+        add(context.run.stage("align") / run.name / "train.jsonl", run.name);
 }
 
 }  // namespace

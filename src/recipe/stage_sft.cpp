@@ -17,28 +17,31 @@ namespace linvox {
 namespace {
 
 /// One pass over the training clips: each as a random coding of itself, or replaced by a spliced one.
-std::vector<SequenceGroup> epoch_examples(const std::vector<PreparedClip>& clips, const Vocabulary& vocabulary,
-                                          const RecipeConfig& config, Rng& rng) {
+std::vector<SequenceGroup> epoch_examples(const std::vector<PreparedClip>& clips,
+                                          const Vocabulary& vocabulary, const RecipeConfig& config,
+                                          Rng& rng) {
     const bool aligned = config.data.layout == "aligned";
     std::vector<SequenceGroup> groups;
     for (const PreparedClip& clip : clips) {
         if (aligned && rng.uniform() < config.splice.share) {
             const SplicedUtterance spliced = splice(clips, config.splice, true, rng);
-            groups.push_back(to_group("spliced", lay_out(vocabulary, "aligned", spliced.units, spliced.codes)));
+            groups.push_back(
+                to_group("spliced", lay_out(vocabulary, "aligned", spliced.units, spliced.codes)));
             continue;
         }
         const CodedVariant& variant = clip.variants[rng.below(clip.variants.size())];
-        const auto units = aligned ? rescale_units(clip.units, static_cast<std::int32_t>(clip.variants[0].codes.size()),
-                                                   static_cast<std::int32_t>(variant.codes.size()))
-                                   : clip.units;
+        const auto units =
+            aligned ? rescale_units(clip.units, static_cast<std::int32_t>(clip.variants[0].codes.size()),
+                                    static_cast<std::int32_t>(variant.codes.size()))
+                    : clip.units;
         if (units.empty()) continue;  // a squeezed coding with fewer codes than units
         groups.push_back(to_group(clip.id, lay_out(vocabulary, config.data.layout, units, variant.codes)));
     }
     return groups;
 }
 
-std::vector<SequenceGroup> validation_examples(const std::vector<PreparedClip>& clips, const Vocabulary& vocabulary,
-                                               const std::string& layout) {
+std::vector<SequenceGroup> validation_examples(const std::vector<PreparedClip>& clips,
+                                               const Vocabulary& vocabulary, const std::string& layout) {
     std::vector<SequenceGroup> groups;
     for (const PreparedClip& clip : clips)
         groups.push_back(to_group(clip.id, lay_out(vocabulary, layout, clip.units, clip.codes())));
@@ -59,8 +62,8 @@ void stage_sft(const StageContext& context) {
     shape.bos_token_id = Vocabulary::bos;
     shape.eos_token_ids = {vocabulary.eos()};
     Decoder decoder = make_decoder(shape, mix_seed(static_cast<std::uint64_t>(config.seed), "weights"));
-    log_line(fmt::format("  {:.2f} M weights, {} training clips", static_cast<double>(weight_count(decoder)) / 1e6,
-                         training.size()));
+    log_line(fmt::format("  {:.2f} M weights, {} training clips",
+                         static_cast<double>(weight_count(decoder)) / 1e6, training.size()));
     SftData data;
     data.epoch = [&](int, Rng& rng) { return epoch_examples(training, vocabulary, config, rng); };
     data.validation = validation_examples(with_role(clips, Role::watch), vocabulary, config.data.layout);
@@ -69,9 +72,10 @@ void stage_sft(const StageContext& context) {
     data.identity = {{"prepared", sha256_file(prepare / "prepared.jsonl")}};
     SftConfig sft = config.sft;
     sft.seed = config.seed;
-    TrainRun run{context.folder / "checkpoints", true, [&](std::int64_t resume_step) {
-                     return std::vector<Observer>{jsonl_observer(context.folder / "train.jsonl", resume_step)};
-                 }};
+    TrainRun run{
+        context.folder / "checkpoints", true, [&](std::int64_t resume_step) {
+            return std::vector<Observer>{jsonl_observer(context.folder / "train.jsonl", resume_step)};
+        }};
     const TrainResult result = train_sft(decoder, data, sft, run);
     save_model_directory(context.folder / "model", decoder);
     std::filesystem::remove_all(context.folder / "checkpoints");

@@ -68,7 +68,8 @@ std::vector<Spoken> ceilings(const std::vector<PreparedClip>& clips) {
 void write_waves(const std::vector<Spoken>& answers, const StageContext& context) {
     const auto codec = load_mel_codec(context.run.stage("codec") / "codec");
     std::map<std::string, ClipRecord> clips;
-    for (ClipRecord& clip : read_clips(context.run.stage("codec") / "clips.jsonl")) clips.emplace(clip.id, std::move(clip));
+    for (ClipRecord& clip : read_clips(context.run.stage("codec") / "clips.jsonl"))
+        clips.emplace(clip.id, std::move(clip));
     for (const Spoken& answer : answers) ensure_directory(context.folder / answer.system);
     parallel_for(answers.size(), [&](std::size_t i) {
         const Spoken& answer = answers[i];

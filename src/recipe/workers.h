@@ -16,13 +16,16 @@ template <typename MakeHelper, typename Work>
 void parallel_with_helper(std::size_t count, const MakeHelper& make_helper, const Work& work) {
     const std::size_t threads = std::min<std::size_t>(count, static_cast<std::size_t>(core_count()));
     std::atomic<std::size_t> next = 0;
-    parallel_for(threads, [&](std::size_t) {
-        auto helper = make_helper();
-        for (std::size_t i = next++; i < count; i = next++) {
-            if (stop_requested()) throw Interrupted{};
-            work(helper, i);
-        }
-    }, static_cast<int>(threads));
+    parallel_for(
+        threads,
+        [&](std::size_t) {
+            auto helper = make_helper();
+            for (std::size_t i = next++; i < count; i = next++) {
+                if (stop_requested()) throw Interrupted{};
+                work(helper, i);
+            }
+        },
+        static_cast<int>(threads));
 }
 
 }  // namespace linvox

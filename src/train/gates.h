@@ -4,7 +4,7 @@
 //                shifted on one side, a stale reference file, two precisions.
 //   (b) masks    what is scored is exactly what should be. Finds what both sides share: an inverted or
 //                shifted mask, scored prompts, answers that see each other.
-//   (c) identity digests and settings: require_equal_identity() of trainer.h, used by the reference
+//   (c) identity digests and settings: require_equal_identity() of checkpoint.h, used by the reference
 //                cache and by checkpoints.
 #pragma once
 

@@ -43,8 +43,8 @@ struct SftData {
 };
 
 /// Trains `decoder` (float32 weights) in place and leaves the best weights in it.
-/// train.jsonl values: loss, grad_norm, learning_rate, num_tokens, mean_token_logprob, tokens_per_second;
-/// eval_loss (nats per scored token) and eval_perplexity.
+/// train.jsonl values: loss (nats per scored token), grad_norm, learning_rate, num_tokens (scored, so far);
+/// eval_loss and eval_perplexity of the validation examples.
 TrainResult train_sft(Decoder& decoder, const SftData& data, const SftConfig& config, const TrainRun& run);
 
 /// Mean nats per scored token over `groups`; no gradients, no dropout.

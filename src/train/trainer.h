@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "src/train/checkpoint.h"
 #include "src/train/meter.h"
 #include "src/train/observer.h"
 #include "src/train/optimizer.h"
@@ -38,6 +39,7 @@ struct TrainTask {
     /// Ids of its records, in the order of MicroResult::per_record; for error messages.
     std::function<std::vector<std::string>(std::int64_t index, std::int64_t micro)> record_ids;
 
+    std::function<void()> after_step;                    // optional: running means of a loss
     std::function<Evaluation()> evaluate;                // optional
     std::function<TensorMap()> extra_state;              // optional: running means of a loss
     std::function<void(const TensorMap&)> load_extra;    // set together with extra_state
@@ -80,14 +82,5 @@ struct TrainResult {
 /// values), DataError when a checkpoint belongs to another run (field and both values), Interrupted after
 /// saving a checkpoint when stop_requested().
 TrainResult train(const TrainTask& task, const TrainerConfig& config, const TrainRun& run);
-
-/// The newest whole checkpoint under `folder`, or an empty path.
-std::filesystem::path newest_checkpoint(const std::filesystem::path& folder);
-
-/// Compares settings that must agree. Throws DataError: "WHERE: FIELD differs: A in the file, B in this
-/// run; REMEDY", all differing fields at once.
-void require_equal_identity(const std::map<std::string, std::string>& found,
-                            const std::map<std::string, std::string>& expected, const std::string& where,
-                            const std::string& remedy);
 
 }  // namespace linvox

@@ -1,0 +1,80 @@
+// Reads a recipe: file, profile and overrides become one tree, and the tree fills the structs.
+#include "src/config/config_io.h"
+
+#include <fmt/format.h>
+
+#include "src/base/files.h"
+#include "src/base/text.h"
+#include "src/config/problems.h"
+
+namespace linvox {
+namespace {
+
+using Kind = TomlValue::Kind;
+
+TomlValue parse_file(const ConfigSource& source, Problems& problems) {
+    if (source.file.empty()) return {};
+    try {
+        return parse_toml(read_file(source.file), 0);
+    } catch (const TomlSyntaxError& error) {
+        problems.add(error.place, error.reason);
+        problems.throw_if_any();
+        throw;
+    }
+}
+
+// Takes the profiles out of the document; all that are tables, by name.
+TomlValue take_profiles(TomlValue& root, Problems& problems) {
+    TomlValue profiles;
+    const TomlValue* found = root.find("profile");
+    if (!found) return profiles;
+    if (found->kind != Kind::table) {
+        problems.add(found->place,
+                     fmt::format("profile must hold tables ([profile.NAME]), got {}", describe(*found)));
+    }
+    for (std::size_t i = 0; i < found->keys.size(); ++i) {
+        if (found->items[i].kind == Kind::table) {
+            profiles.set(found->keys[i], found->items[i]);
+        } else {
+            problems.add(found->items[i].place,
+                         fmt::format("profile.{} must be a table ([profile.{}]), got {}", found->keys[i],
+                                     found->keys[i], describe(found->items[i])));
+        }
+    }
+    root.erase("profile");
+    return profiles;
+}
+
+}  // namespace
+
+void read_config(const ConfigSource& source, const VisitFunction& visit) {
+    Problems problems(source);
+    const std::vector<std::string> all_keys = config_keys(visit);
+    const auto walk = [&](const TomlValue& tree, bool assign) {
+        read_tree(tree, assign, source, all_keys, visit, problems);
+    };
+    TomlValue root = parse_file(source, problems);
+    const TomlValue profiles = take_profiles(root, problems);
+    // Every layer is checked by itself, so that no layer hides the mistakes of another.
+    walk(root, false);
+    for (const TomlValue& profile : profiles.items) walk(profile, false);
+
+    if (!source.profile.empty()) {
+        if (const TomlValue* chosen = profiles.find(source.profile)) {
+            overlay(root, *chosen);
+        } else {
+            const std::string known = profiles.keys.empty() ? "none" : join(profiles.keys, " ");
+            problems.add({}, fmt::format("no profile '{}'{}; profiles here: {}", source.profile,
+                                         did_you_mean(source.profile, profiles.keys), known));
+        }
+    }
+    for (std::size_t i = 0; i < source.overrides.size(); ++i) {
+        const int place = static_cast<int>(i) + 1;
+        const std::string wrong = apply_override(root, source.overrides[i], place);
+        if (!wrong.empty()) problems.add({place, 0, 0}, wrong);
+    }
+    walk(root, true);
+    problems.throw_if_any();
+}
+
+}  // namespace linvox

@@ -1,0 +1,15 @@
+// The operations of layer_ops.h composed of ATen operators: what runs on CUDA, and what the CPU kernels are
+// tested against. Gradients come from autograd.
+#pragma once
+
+#include "src/model/layer_ops.h"
+
+namespace linvox {
+
+std::pair<at::Tensor, at::Tensor> residual_norm_composite(const at::Tensor& x_TD, const at::Tensor& branch_TD,
+                                                          const at::Tensor& weight_D, double epsilon,
+                                                          const DropoutSite& dropout);
+at::Tensor packed_attention_composite(const at::Tensor& qkv_TW, const AttentionPlan& plan);
+at::Tensor swiglu_composite(const at::Tensor& gate_up_TW);
+
+}  // namespace linvox

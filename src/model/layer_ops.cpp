@@ -1,0 +1,285 @@
+#include "src/model/layer_ops.h"
+
+#include <ATen/TensorOperators.h>
+#include <ATen/core/grad_mode.h>
+#include <ATen/ops/empty.h>
+#include <ATen/ops/empty_like.h>
+#include <ATen/ops/zeros.h>
+#include <fmt/format.h>
+#include <torch/csrc/autograd/autograd.h>
+#include <torch/csrc/autograd/custom_function.h>
+
+#include "src/base/error.h"
+#include "src/model/composite_ops.h"
+#include "src/model/parallel_ranges.h"
+#include "src/model/row_kernels.h"
+
+namespace linvox {
+namespace {
+
+using torch::autograd::AutogradContext;
+using torch::autograd::Function;
+using torch::autograd::variable_list;
+
+constexpr std::int64_t kRowGrain = 64;    // rows a thread takes at least
+constexpr std::int64_t kPartialRows = 128;  // rows summed into one partial gradient of a norm weight
+
+template <typename T>
+const T* input_pointer(const at::Tensor& tensor) {
+    return tensor.defined() ? tensor.const_data_ptr<T>() : nullptr;
+}
+
+template <typename Work>
+void for_dtype(at::ScalarType type, const Work& work) {
+    if (type == at::kFloat) return work(float{});
+    if (type == at::kDouble) return work(double{});
+    if (type == at::kBFloat16) return work(at::BFloat16{});
+    throw BugError(fmt::format("no CPU kernel of the decoder computes in {}", c10::toString(type)));
+}
+
+at::ScalarType arithmetic_type(at::ScalarType type) { return type == at::kDouble ? at::kDouble : at::kFloat; }
+
+// ---- residual + dropout + norm
+
+template <typename Work>
+void for_norm_dtypes(at::ScalarType residual, at::ScalarType branch, const Work& work) {
+    if (residual == at::kFloat && branch == at::kBFloat16) return work(float{}, at::BFloat16{});
+    LINVOX_ASSERT(residual == branch, "a {} residual stream cannot hold {} branches", c10::toString(residual),
+                  c10::toString(branch));
+    for_dtype(residual, [&](auto zero) { work(zero, zero); });
+}
+
+struct NormSettings : torch::CustomClassHolder {
+    double epsilon = 0.0;
+    DropoutKey dropout;
+};
+
+struct ResidualNormFunction : Function<ResidualNormFunction> {
+    static variable_list forward(AutogradContext* context, const at::Tensor& x, const at::Tensor& branch,
+                                 const at::Tensor& weight, const c10::intrusive_ptr<NormSettings>& settings) {
+        const std::int64_t rows = branch.size(0);
+        at::Tensor x_new = at::empty(branch.sizes(), weight.options()), y = at::empty_like(branch);
+        at::Tensor inverse_rms = at::empty({rows}, weight.options().dtype(arithmetic_type(weight.scalar_type())));
+        for_norm_dtypes(weight.scalar_type(), branch.scalar_type(), [&](auto residual, auto product) {
+            using X = decltype(residual);
+            using Y = decltype(product);
+            ResidualNorm<X, Y> job{branch.size(1), settings->epsilon, settings->dropout};
+            job.x = input_pointer<X>(x);
+            job.branch = input_pointer<Y>(branch);
+            job.weight = input_pointer<X>(weight);
+            job.x_new = x_new.mutable_data_ptr<X>();
+            job.y = y.mutable_data_ptr<Y>();
+            job.inverse_rms = inverse_rms.mutable_data_ptr<Accumulator<X>>();
+            parallel_ranges(rows, kRowGrain, [&](std::int64_t begin, std::int64_t end) {
+                residual_norm_forward(job, begin, end);
+            });
+        });
+        context->save_for_backward({x_new, inverse_rms, weight});
+        context->saved_data["settings"] = c10::IValue::make_capsule(settings);
+        context->saved_data["has_x"] = x.defined();
+        context->saved_data["branch_dtype"] = static_cast<std::int64_t>(branch.scalar_type());
+        return {x_new, y};
+    }
+
+    static variable_list backward(AutogradContext* context, variable_list grads) {
+        const auto saved = context->get_saved_variables();
+        const at::Tensor &x_new = saved[0], &inverse_rms = saved[1], &weight = saved[2];
+        const auto settings = c10::static_intrusive_pointer_cast<NormSettings>(
+            context->saved_data["settings"].toCapsule());
+        const auto branch_dtype = static_cast<at::ScalarType>(context->saved_data["branch_dtype"].toInt());
+        const at::Tensor grad_x_new = grads[0].defined() ? grads[0].contiguous() : grads[0];
+        const at::Tensor grad_y =
+            grads[1].defined() ? grads[1].contiguous() : at::zeros(x_new.sizes(), x_new.options().dtype(branch_dtype));
+        const bool distinct = settings->dropout.threshold != 0 || branch_dtype != x_new.scalar_type();
+        at::Tensor grad_x = at::empty_like(x_new);
+        at::Tensor grad_branch = distinct ? at::empty_like(grad_y) : grad_x;
+        const std::int64_t rows = x_new.size(0), width = x_new.size(1);
+        const std::int64_t blocks = (rows + kPartialRows - 1) / kPartialRows;
+        // Partial sums of fixed blocks, added in order: the same gradient with any number of threads.
+        at::Tensor partial = at::zeros({blocks, width}, inverse_rms.options());
+        for_norm_dtypes(weight.scalar_type(), branch_dtype, [&](auto residual, auto product) {
+            using X = decltype(residual);
+            using Y = decltype(product);
+            ResidualNorm<X, Y> job{width, settings->epsilon, settings->dropout};
+            job.weight = input_pointer<X>(weight);
+            job.x_new = const_cast<X*>(input_pointer<X>(x_new));
+            job.inverse_rms = const_cast<Accumulator<X>*>(input_pointer<Accumulator<X>>(inverse_rms));
+            job.grad_y = input_pointer<Y>(grad_y);
+            job.grad_x_new = input_pointer<X>(grad_x_new);
+            job.grad_x = grad_x.mutable_data_ptr<X>();
+            job.grad_branch = distinct ? grad_branch.mutable_data_ptr<Y>() : nullptr;
+            auto* sums = partial.mutable_data_ptr<Accumulator<X>>();
+            parallel_ranges(blocks, 1, [&](std::int64_t begin, std::int64_t end) {
+                for (std::int64_t b = begin; b < end; ++b)
+                    residual_norm_backward(job, b * kPartialRows, std::min(rows, (b + 1) * kPartialRows),
+                                           sums + b * width);
+            });
+        });
+        const bool has_x = context->saved_data["has_x"].toBool();
+        return {has_x ? grad_x : at::Tensor(), grad_branch, partial.sum(0).to(weight.scalar_type()), at::Tensor()};
+    }
+};
+
+// ---- attention
+
+struct PlanHolder : torch::CustomClassHolder {
+    explicit PlanHolder(std::shared_ptr<const AttentionPlan> shared) : plan(std::move(shared)) {}
+    std::shared_ptr<const AttentionPlan> plan;
+};
+
+template <typename T>
+PackedAttention<T, Accumulator<T>> attention_job(const AttentionPlan& plan, const at::Tensor& qkv,
+                                                 const at::Tensor& out, const at::Tensor& log_sum_exp) {
+    using A = Accumulator<T>;
+    PackedAttention<T, A> job{plan.heads, plan.kv_heads, plan.head_dim, plan.segments};
+    job.qkv = input_pointer<T>(qkv);
+    job.position = input_pointer<std::int64_t>(plan.position_T);
+    job.cosine = input_pointer<A>(plan.cosine_PH);
+    job.sine = input_pointer<A>(plan.sine_PH);
+    job.out = const_cast<T*>(input_pointer<T>(out));
+    job.log_sum_exp = const_cast<A*>(input_pointer<A>(log_sum_exp));
+    return job;
+}
+
+struct AttentionFunction : Function<AttentionFunction> {
+    static at::Tensor forward(AutogradContext* context, const at::Tensor& qkv,
+                              const c10::intrusive_ptr<PlanHolder>& holder) {
+        const AttentionPlan& plan = *holder->plan;
+        at::Tensor out = at::empty({qkv.size(0), plan.heads * plan.head_dim}, qkv.options());
+        at::Tensor log_sum_exp =
+            at::empty({qkv.size(0), plan.heads}, qkv.options().dtype(arithmetic_type(qkv.scalar_type())));
+        for_dtype(qkv.scalar_type(), [&](auto zero) {
+            const auto job = attention_job<decltype(zero)>(plan, qkv, out, log_sum_exp);
+            parallel_items(static_cast<std::int64_t>(plan.groups.size()) * plan.kv_heads, [&](std::int64_t item) {
+                attention_forward(job, plan.groups[item / plan.kv_heads], item % plan.kv_heads);
+            });
+        });
+        context->save_for_backward({qkv, out, log_sum_exp});
+        context->saved_data["plan"] = c10::IValue::make_capsule(holder);
+        return out;
+    }
+
+    static variable_list backward(AutogradContext* context, variable_list grads) {
+        const auto saved = context->get_saved_variables();
+        const auto holder = c10::static_intrusive_pointer_cast<PlanHolder>(context->saved_data["plan"].toCapsule());
+        const AttentionPlan& plan = *holder->plan;
+        const at::Tensor grad_out = grads[0].contiguous();
+        at::Tensor grad_qkv = at::empty_like(saved[0]);
+        for_dtype(grad_qkv.scalar_type(), [&](auto zero) {
+            using T = decltype(zero);
+            auto job = attention_job<T>(plan, saved[0], saved[1], saved[2]);
+            job.grad_out = input_pointer<T>(grad_out);
+            job.grad_qkv = grad_qkv.mutable_data_ptr<T>();
+            parallel_items(static_cast<std::int64_t>(plan.groups.size()) * plan.kv_heads, [&](std::int64_t item) {
+                attention_backward(job, plan.groups[item / plan.kv_heads], item % plan.kv_heads);
+            });
+        });
+        return {grad_qkv, at::Tensor()};
+    }
+};
+
+// ---- SwiGLU
+
+struct SwiGluFunction : Function<SwiGluFunction> {
+    static at::Tensor forward(AutogradContext* context, const at::Tensor& gate_up) {
+        const std::int64_t rows = gate_up.size(0), width = gate_up.size(1) / 2;
+        at::Tensor out = at::empty({rows, width}, gate_up.options());
+        for_dtype(gate_up.scalar_type(), [&](auto zero) {
+            using T = decltype(zero);
+            const SwiGlu<T> job{width, input_pointer<T>(gate_up), out.mutable_data_ptr<T>()};
+            parallel_ranges(rows, kRowGrain,
+                            [&](std::int64_t begin, std::int64_t end) { swiglu_forward(job, begin, end); });
+        });
+        context->save_for_backward({gate_up});
+        return out;
+    }
+
+    static variable_list backward(AutogradContext* context, variable_list grads) {
+        const at::Tensor gate_up = context->get_saved_variables()[0];
+        const at::Tensor grad_out = grads[0].contiguous();
+        at::Tensor grad_gate_up = at::empty_like(gate_up);
+        for_dtype(gate_up.scalar_type(), [&](auto zero) {
+            using T = decltype(zero);
+            const SwiGlu<T> job{gate_up.size(1) / 2, input_pointer<T>(gate_up), nullptr, input_pointer<T>(grad_out),
+                                grad_gate_up.mutable_data_ptr<T>()};
+            parallel_ranges(gate_up.size(0), kRowGrain,
+                            [&](std::int64_t begin, std::int64_t end) { swiglu_backward(job, begin, end); });
+        });
+        return {grad_gate_up};
+    }
+};
+
+// ---- recomputation
+
+struct FunctionHolder : torch::CustomClassHolder {
+    explicit FunctionHolder(TensorFunction held) : function(std::move(held)) {}
+    TensorFunction function;
+};
+
+struct RecomputedFunction : Function<RecomputedFunction> {
+    static variable_list forward(AutogradContext* context, const c10::intrusive_ptr<FunctionHolder>& holder,
+                                 at::TensorList inputs) {
+        context->save_for_backward(inputs.vec());
+        context->saved_data["function"] = c10::IValue::make_capsule(holder);
+        return holder->function(inputs.vec());
+    }
+
+    static variable_list backward(AutogradContext* context, variable_list grads) {
+        const auto holder =
+            c10::static_intrusive_pointer_cast<FunctionHolder>(context->saved_data["function"].toCapsule());
+        variable_list inputs, wanted;
+        for (const at::Tensor& saved : context->get_saved_variables()) {
+            at::Tensor input = saved.defined() ? saved.detach() : saved;
+            if (saved.defined() && saved.requires_grad()) wanted.push_back(input.requires_grad_(true));
+            inputs.push_back(input);
+        }
+        variable_list outputs, output_grads;
+        {
+            const at::AutoGradMode enable(true);
+            const variable_list all = holder->function(inputs);
+            for (std::size_t i = 0; i < all.size(); ++i)
+                if (grads[i].defined()) {
+                    outputs.push_back(all[i]);
+                    output_grads.push_back(grads[i]);
+                }
+        }
+        const variable_list found = torch::autograd::grad(outputs, wanted, output_grads, std::nullopt, false, true);
+        variable_list result{at::Tensor()};
+        std::size_t next = 0;
+        for (const at::Tensor& input : inputs)
+            result.push_back(input.defined() && input.requires_grad() ? found[next++] : at::Tensor());
+        return result;
+    }
+};
+
+}  // namespace
+
+std::pair<at::Tensor, at::Tensor> residual_norm(const at::Tensor& x_TD, const at::Tensor& branch_TD,
+                                                const at::Tensor& weight_D, double epsilon,
+                                                const DropoutSite& dropout) {
+    if (!branch_TD.is_cpu()) return residual_norm_composite(x_TD, branch_TD, weight_D, epsilon, dropout);
+    auto settings = c10::make_intrusive<NormSettings>();
+    settings->epsilon = epsilon;
+    if (dropout.probability > 0.0)
+        settings->dropout = dropout_key(dropout.probability, dropout.seed, dropout.place);
+    const variable_list outputs = ResidualNormFunction::apply(
+        x_TD.defined() ? x_TD.contiguous() : x_TD, branch_TD.contiguous(), weight_D.contiguous(), settings);
+    return {outputs[0], outputs[1]};
+}
+
+at::Tensor packed_attention(const at::Tensor& qkv_TW, const std::shared_ptr<const AttentionPlan>& plan) {
+    if (!qkv_TW.is_cpu()) return packed_attention_composite(qkv_TW, *plan);
+    return AttentionFunction::apply(qkv_TW.contiguous(), c10::make_intrusive<PlanHolder>(plan));
+}
+
+at::Tensor swiglu(const at::Tensor& gate_up_TW) {
+    if (!gate_up_TW.is_cpu()) return swiglu_composite(gate_up_TW);
+    return SwiGluFunction::apply(gate_up_TW.contiguous());
+}
+
+std::vector<at::Tensor> recomputed(const TensorFunction& function, const std::vector<at::Tensor>& inputs) {
+    if (!at::GradMode::is_enabled()) return function(inputs);
+    return RecomputedFunction::apply(c10::make_intrusive<FunctionHolder>(function), at::TensorList(inputs));
+}
+
+}  // namespace linvox

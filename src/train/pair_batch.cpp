@@ -1,0 +1,127 @@
+#include "src/train/pair_batch.h"
+
+#include <ATen/TensorOperators.h>
+#include <ATen/ops/empty.h>
+#include <ATen/ops/index_select.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "src/base/error.h"
+#include "src/base/text.h"
+
+namespace linvox {
+namespace {
+
+/// A host tensor [B] out of one number per pair.
+template <typename T, typename Value>
+at::Tensor per_pair(const std::vector<PairIndex>& pairs, at::ScalarType dtype, const Value& value) {
+    at::Tensor tensor_B = at::empty({static_cast<std::int64_t>(pairs.size())}, at::TensorOptions().dtype(dtype));
+    T* out = tensor_B.mutable_data_ptr<T>();
+    for (const PairIndex& pair : pairs) *out++ = value(pair);
+    return tensor_B;
+}
+
+const TokenSequence& chosen_of(const PairSet& set, const PairIndex& pair) {
+    return set.groups[pair.record].answers[0];
+}
+const TokenSequence& rejected_of(const PairSet& set, const PairIndex& pair) {
+    return set.groups[pair.record].answers[1 + pair.rejected_number];
+}
+
+double task_score_of(const PreferenceRecord& record, const Candidate& candidate, const std::string& metric) {
+    const auto found = candidate.scores.find(metric);
+    LINVOX_REQUIRE(found != candidate.scores.end() && found->second, DataError,
+                   "record '{}': the loss needs the score '{}' of both answers; judge the candidates with it",
+                   record.info.id, metric);
+    return *found->second;
+}
+
+}  // namespace
+
+PairSet make_pair_set(const std::vector<PreferenceRecord>& records, const ReferenceScores& reference) {
+    PairSet set;
+    std::vector<std::string> missing;
+    for (const PreferenceRecord& record : records) {
+        set.records.push_back(record);
+        set.groups.push_back(preference_group(record));
+        set.pair_count += static_cast<std::int64_t>(record.rejected.size());
+        if (reference.empty()) continue;
+        std::vector<ReferenceScore> scores;
+        for (const TokenSequence& answer : set.groups.back().answers) {
+            const auto found = reference.find(answer_digest(record.info.prompt_ids, answer));
+            if (found == reference.end()) {
+                missing.push_back(record.info.id);
+                break;
+            }
+            LINVOX_REQUIRE(found->second.token_count == answer.scored_count(), DataError,
+                           "record '{}': the reference scored {} tokens of an answer that has {} to score; delete "
+                           "the reference file to score it again",
+                           record.info.id, found->second.token_count, answer.scored_count());
+            scores.push_back(found->second);
+        }
+        set.reference.push_back(std::move(scores));
+    }
+    const std::size_t count = missing.size();
+    missing.resize(std::min<std::size_t>(count, 5));
+    LINVOX_REQUIRE(count == 0, DataError,
+                   "the reference lacks answers of {} record(s): {}; run the reference stage on these pairs", count,
+                   join(missing, ", "));
+    return set;
+}
+
+PairBatch make_pair_batch(const PairSet& set, const std::vector<std::size_t>& members, bool weight_by_prompt) {
+    std::vector<const SequenceGroup*> groups;
+    for (const std::size_t member : members) groups.push_back(&set.groups[member]);
+    return {pack(groups), index_pairs(set.records, members, weight_by_prompt), members};
+}
+
+PairScores pair_scores(const PairSet& set, const PairBatch& batch, const at::Tensor& policy_sum_A) {
+    const auto& pairs = batch.pairs;
+    const auto device = policy_sum_A.device();
+    const auto index = [&](auto member) {
+        return per_pair<std::int64_t>(pairs, at::kLong, [&](const PairIndex& p) { return p.*member; }).to(device);
+    };
+    PairScores scores;
+    scores.policy_chosen = policy_sum_A.index_select(0, index(&PairIndex::chosen));
+    scores.policy_rejected = policy_sum_A.index_select(0, index(&PairIndex::rejected));
+    scores.chosen_tokens = chosen_token_counts(set, pairs).to(policy_sum_A.options());
+    scores.rejected_tokens = per_pair<double>(pairs, at::kDouble, [&](const PairIndex& p) {
+                                 return static_cast<double>(rejected_of(set, p).scored_count());
+                             }).to(policy_sum_A.options());
+    if (set.reference.empty()) return scores;
+    scores.reference_chosen = per_pair<double>(pairs, at::kDouble, [&](const PairIndex& p) {
+                                  return set.reference[p.record][0].logprob_sum;
+                              }).to(policy_sum_A.options());
+    scores.reference_rejected = per_pair<double>(pairs, at::kDouble, [&](const PairIndex& p) {
+                                    return set.reference[p.record][1 + p.rejected_number].logprob_sum;
+                                }).to(policy_sum_A.options());
+    return scores;
+}
+
+PairExtras pair_extras(const PairSet& set, const PairBatch& batch, const std::string& task_score) {
+    PairExtras extras;
+    if (task_score.empty()) return extras;
+    extras.chosen_score = per_pair<double>(batch.pairs, at::kDouble, [&](const PairIndex& p) {
+        const PreferenceRecord& record = set.records[p.record];
+        return task_score_of(record, record.chosen, task_score);
+    });
+    extras.rejected_score = per_pair<double>(batch.pairs, at::kDouble, [&](const PairIndex& p) {
+        const PreferenceRecord& record = set.records[p.record];
+        return task_score_of(record, record.rejected[p.rejected_number], task_score);
+    });
+    return extras;
+}
+
+at::Tensor pair_weights(const std::vector<PairIndex>& pairs) {
+    return per_pair<double>(pairs, at::kDouble, [](const PairIndex& p) { return p.weight; });
+}
+
+at::Tensor chosen_token_counts(const PairSet& set, const std::vector<PairIndex>& pairs) {
+    return per_pair<double>(pairs, at::kDouble, [&](const PairIndex& p) {
+        return static_cast<double>(chosen_of(set, p).scored_count());
+    });
+}
+
+}  // namespace linvox
