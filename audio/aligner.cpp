@@ -21,13 +21,17 @@ constexpr double kSilenceProbability = 0.1;  // of entering a pause at a word bo
 constexpr double kWindowOffset_s = (0.0256 - 1.0 / kSphinxFrameRate) / 2;
 // pocketsphinx scores: logarithms to the base 1.0001, shifted right by 10 bits.
 constexpr double kNatsPerScore = 1024 * 9.9995e-5;
+constexpr double kSampleRate = 16000;
 
 struct Segment {
     std::string word;
     int first = 0, last = 0;  // frames, both included
+    double score = 0;         // acoustic log-likelihood in nats a frame
 };
 
-int word_id(fsg_model_t* grammar, const std::string& word) { return fsg_model_word_add(grammar, word.c_str()); }
+int word_id(fsg_model_t* grammar, const std::string& word) {
+    return fsg_model_word_add(grammar, word.c_str());
+}
 
 /// States 0 ... words.size() stand between words; the states inside variants follow.
 SphinxGrammar line_grammar(ps_decoder_t* decoder, std::span<const AlignerWord> words) {
@@ -50,7 +54,8 @@ SphinxGrammar line_grammar(ps_decoder_t* decoder, std::span<const AlignerWord> w
             }
         }
     }
-    for (int i = 0; i < boundaries; ++i) fsg_model_add_silence(grammar.get(), kSilenceWord, i, kSilenceProbability);
+    for (int i = 0; i < boundaries; ++i)
+        fsg_model_add_silence(grammar.get(), kSilenceWord, i, kSilenceProbability);
     return grammar;
 }
 
@@ -61,10 +66,15 @@ std::vector<Segment> best_path(ps_decoder_t* decoder) {
         const char* word = ps_seg_word(at);
         ps_seg_frames(at, &segment.first, &segment.last);
         if (word == nullptr || std::string_view(word) == "(NULL)" || segment.last < segment.first) continue;
+        int32 acoustic = 0, language = 0, backoff = 0;
+        ps_seg_prob(at, &acoustic, &language, &backoff);
+        segment.score = acoustic * kNatsPerScore / (segment.last - segment.first + 1);
         segment.word = word;
         const bool silence = segment.word == kSilenceWord;
-        if (silence && !path.empty() && path.back().word == kSilenceWord) path.back().last = segment.last;
-        else path.push_back(std::move(segment));
+        if (silence && !path.empty() && path.back().word == kSilenceWord)
+            path.back().last = segment.last;
+        else
+            path.push_back(std::move(segment));
     }
     return path;
 }
@@ -86,7 +96,8 @@ public:
         std::size_t at = 0;
         for (std::size_t w = 0; w < words_.size(); ++w) {
             const std::size_t count = words_[w].variants[static_cast<std::size_t>(variant[w])].size();
-            for (std::size_t i = 0; i < count; ++i) word_of_segment[phones_[at++].segment] = static_cast<int>(w);
+            for (std::size_t i = 0; i < count; ++i)
+                word_of_segment[phones_[at++].segment] = static_cast<int>(w);
         }
         return true;
     }
@@ -137,12 +148,59 @@ std::vector<TimedUnit> timed_units(const std::vector<Segment>& path, const std::
     return units;
 }
 
+/// Where text and sound differ: several badly fitting phones in a row, or many of few. "" when they fit.
+std::string misfit(const std::vector<Segment>& path, const std::vector<int>& word_of_segment,
+                   std::span<const AlignerWord> words, const AlignerConfig& config) {
+    int phones = 0, poor = 0, run = 0, longest = 0;
+    std::size_t worst = 0;
+    for (std::size_t i = 0; i < path.size(); ++i) {
+        if (path[i].word == kSilenceWord) continue;
+        ++phones;
+        const bool bad = path[i].score < config.poor_score;
+        poor += bad;
+        run = bad ? run + 1 : 0;
+        if (run <= longest) continue;
+        longest = run;
+        worst = i;
+    }
+    const bool many = poor >= 3 && poor > config.most_poor_share * phones;
+    if (longest <= config.longest_poor_run && !many) return "";
+    const int word = word_of_segment[worst];
+    return fmt::format("text and sound differ near word {} ('{}'): {} of {} phones fit badly", word + 1,
+                       words[static_cast<std::size_t>(word)].text, poor, phones);
+}
+
 }  // namespace
 
 struct Aligner::State {
     AlignerConfig config;
     SphinxDecoder decoder;
+    std::string problem;
+
+    /// Returns what is wrong, or "" with `out` filled.
+    std::string align(std::span<const float> wave16k, std::span<const AlignerWord> words, Alignment& out);
 };
+
+std::string Aligner::State::align(std::span<const float> wave16k, std::span<const AlignerWord> words,
+                                  Alignment& out) {
+    if (words.empty()) return "there are no words";
+    const SphinxGrammar grammar = line_grammar(decoder.get(), words);
+    const bool set =
+        ps_set_fsg(decoder.get(), "line", grammar.get()) >= 0 && ps_set_search(decoder.get(), "line") >= 0;
+    LINVOX_ASSERT(set, "pocketsphinx refused a grammar: {}", take_sphinx_error());
+    if (!run_sphinx_utterance(decoder.get(), wave16k)) return "the recording is shorter than 0.1 s";
+    int32 score = 0;
+    const char* text = ps_get_hyp(decoder.get(), &score);
+    const std::vector<Segment> path = text == nullptr ? std::vector<Segment>{} : best_path(decoder.get());
+    std::vector<int> word_of_segment(path.size(), -1);
+    if (path.empty() || !VariantParse(path, words).run(out.variant, word_of_segment)) {
+        return "the end of the text was not reached: text and sound differ, or the recording is too short "
+               "for it";
+    }
+    out.units = timed_units(path, word_of_segment, static_cast<double>(wave16k.size()) / kSampleRate);
+    out.score_per_frame = score * kNatsPerScore / (path.back().last + 1);
+    return misfit(path, word_of_segment, words, config);
+}
 
 Aligner::Aligner(const AlignerConfig& config, std::span<const std::string> phones)
     : state_(std::make_unique<State>()) {
@@ -161,7 +219,8 @@ Aligner::Aligner(const AlignerConfig& config, std::span<const std::string> phone
                                                   {"-wbeam", fmt::format("{}", config.word_beam)}});
     for (const std::string& phone : phones) {
         const int added = ps_add_word(state_->decoder.get(), phone.c_str(), phone.c_str(), FALSE);
-        LINVOX_REQUIRE(added >= 0, UserError, "the acoustic model in {} has no phone '{}' ({}); use a dictionary made for it",
+        LINVOX_REQUIRE(added >= 0, UserError,
+                       "the acoustic model in {} has no phone '{}' ({}); use a dictionary made for it",
                        model.string(), phone, take_sphinx_error());
     }
 }
@@ -171,27 +230,16 @@ Aligner::Aligner(Aligner&&) noexcept = default;
 
 std::optional<Alignment> Aligner::align(std::span<const float> wave16k, std::span<const AlignerWord> words) {
     for (const AlignerWord& word : words) {
-        const bool sound = !word.variants.empty() &&
-                           std::none_of(word.variants.begin(), word.variants.end(), [](const auto& v) { return v.empty(); });
+        const bool sound = !word.variants.empty() && std::none_of(word.variants.begin(), word.variants.end(),
+                                                                  [](const auto& v) { return v.empty(); });
         LINVOX_ASSERT(sound, "align: '{}' has no pronunciation", word.text);
     }
-    if (words.empty()) return std::nullopt;
-    ps_decoder_t* decoder = state_->decoder.get();
-    const SphinxGrammar grammar = line_grammar(decoder, words);
-    const bool set = ps_set_fsg(decoder, "line", grammar.get()) >= 0 && ps_set_search(decoder, "line") >= 0;
-    LINVOX_ASSERT(set, "pocketsphinx refused a grammar: {}", take_sphinx_error());
-    if (!run_sphinx_utterance(decoder, wave16k)) return std::nullopt;
-    int32 score = 0;
-    if (ps_get_hyp(decoder, &score) == nullptr) return std::nullopt;
-    const std::vector<Segment> path = best_path(decoder);
-    if (path.empty()) return std::nullopt;
     Alignment out;
-    std::vector<int> word_of_segment(path.size(), -1);
-    if (!VariantParse(path, words).run(out.variant, word_of_segment)) return std::nullopt;
-    out.units = timed_units(path, word_of_segment, static_cast<double>(wave16k.size()) / 16000.0);
-    out.score_per_frame = score * kNatsPerScore / (path.back().last + 1);
-    if (state_->config.least_score != 0 && out.score_per_frame < state_->config.least_score) return std::nullopt;
+    state_->problem = state_->align(wave16k, words, out);
+    if (!state_->problem.empty()) return std::nullopt;
     return out;
 }
+
+const std::string& Aligner::problem() const { return state_->problem; }
 
 }  // namespace linvox

@@ -20,8 +20,11 @@ struct AlignerConfig {
     std::filesystem::path acoustic_model;  // empty: default_acoustic_model()
     double beam = 1e-80;
     double word_beam = 1e-80;
-    /// Below this mean log-likelihood per frame (relative to the best senone) the text does not fit.
-    double least_score = 0;  // 0: accept everything that reaches the end
+    // When text and sound differ, the forced path shows phones that fit badly. Measured on 542 clips of one
+    // speaker: right texts stay below 4 in a row and below a third of the phones, wrong words reach them.
+    double poor_score = -5;        // log-likelihood in nats a frame below which a phone fits badly
+    int longest_poor_run = 4;      // more in a row than this: refused
+    double most_poor_share = 0.3;  // a greater share of all phones (and at least 3): refused
 };
 
 /// One word to align: at least one variant, each at least one phone.
@@ -45,8 +48,10 @@ public:
     ~Aligner();
     Aligner(Aligner&&) noexcept;
 
-    /// Mono, 16 kHz, [-1, 1]. Nothing when the end of the text was not reached: text and sound differ.
+    /// Mono, 16 kHz, [-1, 1]. Nothing when text and sound differ; problem() then says where.
     std::optional<Alignment> align(std::span<const float> wave16k, std::span<const AlignerWord> words);
+    /// Why the last align() gave nothing; "" when it gave something.
+    const std::string& problem() const;
 
 private:
     struct State;

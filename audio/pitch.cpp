@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <numbers>
 
 #include "audio/fft.h"
 #include "audio/peak.h"
@@ -55,7 +56,7 @@ Analysis plan_analysis(int sample_rate_hz, const PitchConfig& config) {
     a.window.resize(n);
     for (std::size_t i = 0; i < n; ++i)
         a.window[i] =
-            0.5 - 0.5 * std::cos(static_cast<double>(i + 1) * 2 * M_PI / static_cast<double>(n + 1));
+            0.5 - 0.5 * std::cos(static_cast<double>(i + 1) * 2 * std::numbers::pi / static_cast<double>(n + 1));
     return a;
 }
 

@@ -13,22 +13,24 @@ struct Recogniser::State {
 };
 
 std::filesystem::path default_acoustic_model() { return "/usr/share/pocketsphinx/model/en-us/en-us"; }
-std::filesystem::path default_dictionary() { return "/usr/share/pocketsphinx/model/en-us/cmudict-en-us.dict"; }
+std::filesystem::path default_dictionary() {
+    return "/usr/share/pocketsphinx/model/en-us/cmudict-en-us.dict";
+}
 
 Recogniser::Recogniser(const RecogniserConfig& config) : state_(std::make_unique<State>()) {
     for (const auto& file : {config.dictionary, config.language_model}) {
-        LINVOX_REQUIRE(std::filesystem::exists(file), UserError, "{}: the recogniser needs this file", file.string());
+        LINVOX_REQUIRE(std::filesystem::exists(file), UserError, "{}: the recogniser needs this file",
+                       file.string());
     }
-    state_->decoder = make_sphinx_decoder(
-        config.acoustic_model,
-        {{"-dict", config.dictionary.string()},
-         {"-lm", config.language_model.string()},
-         {"-lw", fmt::format("{}", config.language_weight)},
-         {"-beam", fmt::format("{}", config.beam)},
-         {"-pbeam", fmt::format("{}", config.beam)},
-         {"-wbeam", fmt::format("{}", config.word_beam)},
-         {"-maxhmmpf", fmt::format("{}", config.max_hmms_per_frame)},
-         {"-ds", fmt::format("{}", config.downsample)}});
+    state_->decoder = make_sphinx_decoder(config.acoustic_model,
+                                          {{"-dict", config.dictionary.string()},
+                                           {"-lm", config.language_model.string()},
+                                           {"-lw", fmt::format("{}", config.language_weight)},
+                                           {"-beam", fmt::format("{}", config.beam)},
+                                           {"-pbeam", fmt::format("{}", config.beam)},
+                                           {"-wbeam", fmt::format("{}", config.word_beam)},
+                                           {"-maxhmmpf", fmt::format("{}", config.max_hmms_per_frame)},
+                                           {"-ds", fmt::format("{}", config.downsample)}});
 }
 
 Recogniser::~Recogniser() = default;

@@ -40,9 +40,10 @@ std::string take_sphinx_error() { return std::exchange(last_error, ""); }
 
 SphinxDecoder make_sphinx_decoder(const std::filesystem::path& acoustic_model,
                                   const std::vector<std::pair<std::string, std::string>>& options) {
-    LINVOX_REQUIRE(std::filesystem::exists(acoustic_model / "mdef"), UserError,
-                   "{}: no acoustic model here (file mdef is missing); install pocketsphinx-en-us or set the folder",
-                   acoustic_model.string());
+    LINVOX_REQUIRE(
+        std::filesystem::exists(acoustic_model / "mdef"), UserError,
+        "{}: no acoustic model here (file mdef is missing); install pocketsphinx-en-us or set the folder",
+        acoustic_model.string());
     const std::lock_guard lock(init_mutex());
     err_set_logfp(nullptr);  // the option table goes there
     err_set_callback(keep_error, nullptr);
@@ -55,13 +56,14 @@ SphinxDecoder make_sphinx_decoder(const std::filesystem::path& acoustic_model,
         cmd_ln_parse_r(nullptr, ps_args(), static_cast<int32>(arguments.size()), arguments.data(), TRUE));
     LINVOX_ASSERT(parsed != nullptr, "pocketsphinx refused an option: {}", take_sphinx_error());
     SphinxDecoder decoder(ps_init(parsed.get()));
-    LINVOX_REQUIRE(decoder != nullptr, UserError, "pocketsphinx cannot use the model in {}: {}", acoustic_model.string(),
-                   take_sphinx_error());
+    LINVOX_REQUIRE(decoder != nullptr, UserError, "pocketsphinx cannot use the model in {}: {}",
+                   acoustic_model.string(), take_sphinx_error());
     return decoder;
 }
 
 bool run_sphinx_utterance(ps_decoder_t* decoder, std::span<const float> wave16k) {
-    constexpr std::size_t shortest = 1600;  // 0.1 s: below it the front end gives too few frames for its deltas
+    constexpr std::size_t shortest =
+        1600;  // 0.1 s: below it the front end gives too few frames for its deltas
     if (wave16k.size() < shortest) return false;
     std::vector<std::int16_t> pcm(wave16k.size());
     std::transform(wave16k.begin(), wave16k.end(), pcm.begin(), [](float sample) {

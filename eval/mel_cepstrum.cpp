@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cmath>
 #include <complex>
+#include <numbers>
 
 #include "audio/fft.h"
 #include "audio/spectrum.h"
@@ -109,7 +110,7 @@ struct MelCepstrumSolver::State {
         basis.assign(m_count * padded, 0);
         weight.assign(padded, 0);
         for (std::size_t k = 0; k < bins; ++k) {
-            const double w = 2 * M_PI * static_cast<double>(k) / static_cast<double>(size);
+            const double w = 2 * std::numbers::pi * static_cast<double>(k) / static_cast<double>(size);
             const double warped = w + 2 * std::atan2(c.alpha * std::sin(w), 1 - c.alpha * std::cos(w));
             for (std::size_t m = 0; m < m_count; ++m)
                 basis[m * padded + k] = std::cos(static_cast<double>(m) * warped);

@@ -35,7 +35,7 @@ std::span<const std::string_view> metric_reasons();
 
 enum class Better { down, up, near_one, none };
 std::string_view better_name(Better better);     // "down", "up", "near_one", "none"
-Better better_from_name(std::string_view name);  // BugError for another name
+Better better_from_name(std::string_view name);  // DataError for another name
 
 /// What a row needs of its utterance; score_metric() gives null with a reason where it is absent.
 enum MetricNeeds : unsigned {
@@ -55,6 +55,7 @@ struct Metric {
     unsigned needs = 0;    // MetricNeeds, or-ed
     std::string_view doc;  // formula and source
     MetricValue (*score)(const Utterance&) = nullptr;
+    bool proportion = false;  // every item is 0 or 1: Wilson's interval, McNemar's test
 };
 
 /// THE table, in report order.

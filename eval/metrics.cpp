@@ -16,8 +16,8 @@ constexpr unsigned kSync = needs_wave | needs_reference | needs_synchronous;
 const std::array kMetrics{
     Metric{"wer.linvox", "word error rate", "%", Better::down, kHeard,
            "(S + D + I) / N words by unit-cost Levenshtein; text and transcript normalised by `linvox`: "
-           "lower case, "
-           "no punctuation, apostrophes kept, CJK split per character. Corpus value: all errors / all words.",
+           "lower case, no punctuation, apostrophes kept, CJK split per character. Corpus value: all errors "
+           "/ all words.",
            score_wer_linvox},
     Metric{"cer.linvox", "character error rate", "%", Better::down, kHeard,
            "The same over characters without spaces.", score_cer_linvox},
@@ -25,15 +25,14 @@ const std::array kMetrics{
            "Word error rate after the English text rules of Seed-TTS Eval: punctuation but ' deleted, lower "
            "case.",
            score_wer_seedtts},
-    Metric{"mcd.linvox", "mel-cepstral distortion", "dB", Better::down, kPair,
-           "10 sqrt(2) / ln 10 x mean distance of c1..cM along an exact DTW path (Kubichek 1993); "
-           "mel-cepstra by "
-           "Newton's method (Tokuda 1994), 25 ms frames every 5 ms, active frames only, level cancelled.",
-           score_mcd},
+    Metric{
+        "mcd.linvox", "mel-cepstral distortion", "dB", Better::down, kPair,
+        "10 sqrt(2) / ln 10 x mean distance of c1..cM along an exact DTW path (Kubichek 1993); mel-cepstra "
+        "by Newton's method (Tokuda 1994), 25 ms frames every 5 ms, active frames only, level cancelled.",
+        score_mcd},
     Metric{"f0.lnrmse.dtw", "F0 error", "ln", Better::down, kPair,
            "RMS of ln F0 differences over frames voiced in both; F0 after Boersma (1993), aligned by the DTW "
-           "path of "
-           "the mel-cepstra.",
+           "path of the mel-cepstra.",
            score_f0_lnrmse_dtw},
     Metric{"f0.vde.dtw", "voicing decision error", "%", Better::down, kPair,
            "Frames voiced in one file only, of all frames; aligned by DTW.", score_f0_vde_dtw},
@@ -51,17 +50,16 @@ const std::array kMetrics{
     Metric{"duration.ratio", "duration ratio", "", Better::near_one, kPair,
            "Seconds / seconds of the recording. Corpus value: all seconds / all seconds.", score_duration},
     Metric{"tok.finish", "finished by itself", "", Better::up, needs_tokens,
-           "1 if generation ended by a stop token after at least 4 frames, else 0.", score_finish},
+           "1 if generation ended by a stop token after at least 4 frames, else 0.", score_finish, true},
     Metric{"tok.run", "longest run of one token", "s", Better::down, needs_tokens,
-           "Longest stretch of one and the same frame, in seconds.", token_run},
+           "Longest stretch of one and the same frame, in seconds.", score_run},
     Metric{
         "tok.loop", "copies in the longest loop", "", Better::down, needs_tokens,
         "1 + floor(L / p), L the longest stretch with t[i] = t[i - p], the most over periods p up to 1024.",
         score_run},
     Metric{"silence", "silence", "%", Better::none, needs_wave,
            "Inactive share of 25 ms frames; active: within 40 dB of the loudest frame and above -60 dBFS, "
-           "gaps under "
-           "100 ms closed.",
+           "gaps under 100 ms closed.",
            score_silence},
     Metric{"spk.bhatt", "voice distance", "", Better::down, kPair,
            "Bhattacharyya distance of MFCC Gaussians; a channel-sensitive baseline, not neural speaker "
@@ -102,7 +100,7 @@ const std::array kMetrics{
            "Longest inner stretch without activity of at least 200 ms; count and total are stored.",
            score_pause},
     Metric{"bandwidth", "bandwidth", "Hz", Better::up, needs_wave,
-           "Highest frequency whose smoothed Welch spectrum is within 50 dB of its peak.", bandwidth},
+           "Highest frequency whose smoothed Welch spectrum is within 50 dB of its peak.", score_bandwidth},
     Metric{
         "click", "clicks", "1/s", Better::down, needs_wave,
         "Outliers of the LPC-16 residual above 40 x its running median; read the difference to a reference.",

@@ -36,6 +36,7 @@ struct ReportMetric {
     std::string id, label, unit, doc;
     Better better = Better::none;
     bool headline = false;
+    bool proportion = false;  // every item is 0 or 1
 };
 
 struct ReportSystem {
@@ -175,8 +176,9 @@ std::string terminal_table(const Report& report, int width = 100);
 
 const Aggregate* find_aggregate(const Report& report, const std::string& system, const std::string& metric);
 
-/// Numeric fields of a training log (JSON lines with "step") as curves of at most `points` points.
-/// A field NAME may come with NAME/p10 and NAME/p90, or be an object {mean, p10, p90}.
+/// Numeric fields of a training log (JSON lines with "step") as curves of at most `points` points. A field
+/// NAME may come with NAME_p10 and NAME_p90, or be an object {mean, p10, p90}; "eval_NAME" is NAME on the
+/// held-out set. DataError where the file is no JSON lines.
 std::vector<Curve> read_curves(const std::filesystem::path& jsonl, const std::string& run,
                                const std::string& split, int points = 240);
 

@@ -115,7 +115,7 @@ void for_each_json_line(const fs::path& path, const std::function<void(const jso
     std::string line;
     for (std::size_t number = 1; std::getline(file, line); ++number) {
         std::string_view text = line;
-        if (number == 1 && text.substr(0, kByteOrderMark.size()) == kByteOrderMark)
+        if (text.substr(0, kByteOrderMark.size()) == kByteOrderMark)
             text.remove_prefix(kByteOrderMark.size());
         if (trim(text).empty()) continue;
         visit_line(text, fmt::format("{}:{}", path.string(), number),

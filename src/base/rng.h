@@ -52,7 +52,8 @@ public:
     double uniform() { return static_cast<double>(next() >> 11) * 0x1.0p-53; }
     /// Uniform in [0, n); n > 0. The bias of the multiply is below 2^-32 for n < 2^32.
     std::uint64_t below(std::uint64_t n) {
-        return static_cast<std::uint64_t>((static_cast<unsigned __int128>(next()) * n) >> 64);
+        __extension__ using Product = unsigned __int128;  // keeps -Wpedantic quiet
+        return static_cast<std::uint64_t>((Product{next()} * n) >> 64);
     }
     /// Standard normal (Box-Muller, one of the two values).
     double normal() {

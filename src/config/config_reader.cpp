@@ -250,16 +250,16 @@ private:
         }
     }
 
-    // A misspelt neighbour, else the same key in another section, else what is known here.
+    // A misspelt neighbour, the same key in another section, or else what is known here.
     std::string suggestion(const Table& table, const std::string& key) const {
-        const std::string nearest = nearest_name(key, table.known);
-        if (!nearest.empty()) return fmt::format("; did you mean '{}{}'?", table.prefix, nearest);
-        std::vector<std::string> elsewhere;
+        std::vector<std::string> likely;
         for (const std::string& full : all_keys_) {
-            if (full.ends_with("." + key)) elsewhere.push_back("'" + full + "'");
+            if (full.ends_with("." + key)) likely.push_back("'" + full + "'");
         }
-        if (!elsewhere.empty() && elsewhere.size() <= 3)
-            return "; did you mean " + join(elsewhere, " or ") + "?";
+        if (likely.size() > 3) likely.clear();
+        const std::string nearest = nearest_name(key, table.known);
+        if (!nearest.empty()) likely.insert(likely.begin(), fmt::format("'{}{}'", table.prefix, nearest));
+        if (!likely.empty()) return "; did you mean " + join(likely, " or ") + "?";
         return table.known.empty() ? "" : "; known here: " + join(table.known, " ");
     }
 

@@ -20,8 +20,10 @@ namespace linvox {
 ///                                            in place of sums and counts; weights are those of tis_dpo
 ///   state                                    {step, seed, reward_shift, margin_mean, margin_std,
 ///   beta_scale}; optional
-/// Returns {loss, normalise, options, value, parts, rewards, gradients, x}: value, gradients by the given
-/// sums and log-ratios as normalised are arrays when the input holds arrays. DataError names the field.
+///   id                                       copied to the result; optional
+/// Returns {id, losses, value, parts, rewards, gradients, push}: gradients by the inputs as given (sums),
+/// push = -dL/dx1 and +dL/dx2 with x as the main loss normalises it; lists when the input holds lists.
+/// DataError names the field.
 nlohmann::json evaluate_loss_line(const nlohmann::json& line);
 
 }  // namespace linvox

@@ -249,8 +249,7 @@ std::vector<std::string> loss_kinds() {
 }
 
 std::optional<double> loss_step0(const ResolvedTerm& term) {
-    if (!term.row->step0 || term.divergence != FDivergence::reverse_kl) return std::nullopt;
-    return term.row->step0(term);
+    return term.row->step0 ? term.row->step0(term) : std::nullopt;
 }
 
 }  // namespace linvox

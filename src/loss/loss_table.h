@@ -59,7 +59,7 @@ std::span<const LossRow> losses();
 const LossRow* find_loss(std::string_view name);  // nullptr when there is none
 
 /// The closed form of the loss at x1 = x2 = 0 (mean over the batch, without the positive term, which is 0
-/// there); empty where it depends on lengths, task scores or log-probabilities, or on an f-divergence.
+/// there); empty where it depends on lengths, task scores or log-probabilities.
 std::optional<double> loss_step0(const ResolvedTerm& term);
 
 /// A published setting under its own name: rows with weights and options that differ from the row's.

@@ -17,11 +17,11 @@ at::Tensor map_log_ratio(const at::Tensor& x_B, FDivergence divergence, double a
         case FDivergence::reverse_kl:
             return x_B;
         case FDivergence::forward_kl:
-            return -bounded_exp(-x_B);
+            return 1.0 - bounded_exp(-x_B);
         case FDivergence::js:
-            return at::log_sigmoid(x_B);
+            return std::log(2.0) + at::log_sigmoid(x_B);
         case FDivergence::alpha:
-            return bounded_exp((alpha - 1.0) * x_B) / (alpha - 1.0);
+            return (bounded_exp((alpha - 1.0) * x_B) - 1.0) / (alpha - 1.0);
     }
     throw BugError("unknown f-divergence");
 }

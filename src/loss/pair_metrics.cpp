@@ -163,6 +163,7 @@ std::vector<LossMeter> pair_metrics(const PairScores& scores, const PairExtras& 
     add_losses(list, loss, tokens.chosen_B);
     list.add("logps/chosen", policy.chosen_B);
     list.add("logps/rejected", policy.rejected_B);
+    list.add("nll_loss", -policy.chosen_B / tokens.chosen_B, list.pair_weight() * tokens.chosen_B);
     list.add("length/chosen", tokens.chosen_B);
     list.add("length/rejected", tokens.rejected_B);
     if (scores.reference_chosen.defined() && scores.reference_rejected.defined()) {

@@ -18,7 +18,8 @@ struct LossMeter {
 };
 
 /// Meters of one batch, pairs weighted by `pair_weight_B` ([B], undefined: all 1), always in the same order:
-///   loss/preference, loss/positive, loss/<part> of a mix; logps/{chosen,rejected}; length/{chosen,rejected};
+///   loss/preference, loss/positive, loss/<part> of a mix; logps/{chosen,rejected}; nll_loss (chosen, per
+///   token); length/{chosen,rejected};
 ///   rewards/{chosen,rejected,margins,accuracies} = beta * x on sums, whatever the loss;
 ///   logratio/{chosen,rejected}_{sum,per_token}; margin/{sum,per_token} (per token of each answer, then mean
 ///   over pairs); margin/past_target;

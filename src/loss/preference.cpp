@@ -6,19 +6,17 @@
 #include <ATen/ops/sum.h>
 #include <fmt/format.h>
 
-#include <array>
 #include <utility>
 
 #include "src/base/error.h"
 #include "src/base/text.h"
+#include "src/loss/inputs.h"
 #include "src/loss/loss_table.h"
 #include "src/loss/modifiers.h"
 #include "src/loss/pair_metrics.h"
 
 namespace linvox {
 namespace {
-
-using Named = std::pair<const char*, const at::Tensor*>;
 
 std::string shape_text(const at::Tensor& tensor) {
     if (!tensor.defined()) return "undefined";
@@ -27,13 +25,15 @@ std::string shape_text(const at::Tensor& tensor) {
     return join(sizes, "x");
 }
 
-void require_vectors(std::initializer_list<Named> tensors, const at::Tensor& like, bool may_be_absent) {
-    for (const auto& [name, tensor] : tensors) {
-        if (may_be_absent && !tensor->defined()) continue;
-        LINVOX_ASSERT(tensor->defined() && tensor->dim() == 1 && tensor->sizes() == like.sizes(),
-                      "preference_loss: {} must have shape [{}] as policy_chosen, got [{}]", name,
-                      shape_text(like), shape_text(*tensor));
-    }
+void require_shape(const char* name, const at::Tensor& tensor, const at::Tensor& like) {
+    LINVOX_ASSERT(tensor.defined() && tensor.sizes() == like.sizes(),
+                  "preference_loss: {} must have shape [{}] as policy_chosen, got [{}]", name,
+                  shape_text(like), shape_text(tensor));
+}
+
+void require_float(const char* name, const at::Tensor& tensor) {
+    LINVOX_ASSERT(tensor.scalar_type() == at::kFloat || tensor.scalar_type() == at::kDouble,
+                  "preference_loss: {} must be float32 or float64; a narrower type loses nats", name);
 }
 
 void require_counts(const char* side, const at::Tensor& count_B) {
@@ -45,35 +45,24 @@ void require_counts(const char* side, const at::Tensor& count_B) {
             count.const_data_ptr<double>()[i]);
 }
 
-void check_scores(const PairScores& s, const PairExtras& e) {
-    LINVOX_ASSERT(s.policy_chosen.defined() && s.policy_chosen.dim() == 1,
-                  "preference_loss: policy_chosen must have one dimension, got [{}]",
-                  shape_text(s.policy_chosen));
+void check_scores(const PairScores& s, PairExtras e) {
     const at::Tensor& like = s.policy_chosen;
-    require_vectors({{"policy_rejected", &s.policy_rejected},
-                     {"chosen_tokens", &s.chosen_tokens},
-                     {"rejected_tokens", &s.rejected_tokens}},
-                    like, false);
-    require_vectors({{"reference_chosen", &s.reference_chosen},
-                     {"reference_rejected", &s.reference_rejected},
-                     {"chosen_score", &e.chosen_score},
-                     {"rejected_score", &e.rejected_score},
-                     {"chosen_kl", &e.chosen_kl},
-                     {"rejected_kl", &e.rejected_kl},
-                     {"margin_plus", &e.margin_plus},
-                     {"margin_minus", &e.margin_minus},
-                     {"chosen_weighted_logratio", &e.chosen_weighted_logratio},
-                     {"rejected_weighted_logratio", &e.rejected_weighted_logratio},
-                     {"chosen_weight_sum", &e.chosen_weight_sum},
-                     {"rejected_weight_sum", &e.rejected_weight_sum},
-                     {"chosen_on_policy", &e.chosen_on_policy},
-                     {"rejected_on_policy", &e.rejected_on_policy}},
-                    like, true);
-    for (const at::Tensor* tensor :
-         {&s.policy_chosen, &s.policy_rejected, &s.reference_chosen, &s.reference_rejected})
-        LINVOX_ASSERT(
-            !tensor->defined() || tensor->scalar_type() == at::kFloat || tensor->scalar_type() == at::kDouble,
-            "preference_loss: sums must be float32 or float64; a narrower type loses nats");
+    LINVOX_ASSERT(like.defined() && like.dim() == 1,
+                  "preference_loss: policy_chosen must have one dimension, got [{}]", shape_text(like));
+    require_shape("policy_rejected", s.policy_rejected, like);
+    require_shape("chosen_tokens", s.chosen_tokens, like);
+    require_shape("rejected_tokens", s.rejected_tokens, like);
+    require_float("policy_chosen", like);
+    require_float("policy_rejected", s.policy_rejected);
+    std::vector<std::pair<const char*, at::Tensor*>> optional = named_extras(e);
+    at::Tensor reference_chosen = s.reference_chosen, reference_rejected = s.reference_rejected;
+    optional.push_back({"reference_chosen", &reference_chosen});
+    optional.push_back({"reference_rejected", &reference_rejected});
+    for (const auto& [name, tensor] : optional) {
+        if (!tensor->defined()) continue;
+        require_shape(name, *tensor, like);
+        require_float(name, *tensor);
+    }
     require_counts("chosen", s.chosen_tokens);
     require_counts("rejected", s.rejected_tokens);
 }
@@ -95,26 +84,6 @@ void check_gaps(const LossRow& row, const PairExtras& extras) {
     }
 }
 
-void check_inputs(const ResolvedTerm& term, const PairScores& s, const PairExtras& e) {
-    const LossNeeds& needs = term.row->needs;
-    const auto need = [&](bool wanted, std::initializer_list<Named> tensors) {
-        for (const auto& [name, tensor] : tensors)
-            LINVOX_ASSERT(!wanted || tensor->defined(), "{} needs {}, which is undefined", term.row->name,
-                          name);
-    };
-    need(needs.reference,
-         {{"reference_chosen", &s.reference_chosen}, {"reference_rejected", &s.reference_rejected}});
-    need(needs.task_scores, {{"chosen_score", &e.chosen_score}, {"rejected_score", &e.rejected_score}});
-    const std::string_view name = term.row->name;
-    need(name == "tdpo1" || name == "tdpo2", {{"chosen_kl", &e.chosen_kl}, {"rejected_kl", &e.rejected_kl}});
-    need(name == "epsilon_dpo", {{"margin_plus", &e.margin_plus}, {"margin_minus", &e.margin_minus}});
-    need(name == "tis_dpo", {{"chosen_weighted_logratio", &e.chosen_weighted_logratio},
-                             {"rejected_weighted_logratio", &e.rejected_weighted_logratio}});
-    need(name == "tis_dpo" && term.normalise == Normalise::mean,
-         {{"chosen_weight_sum", &e.chosen_weight_sum}, {"rejected_weight_sum", &e.rejected_weight_sum}});
-    if (needs.task_scores) check_gaps(*term.row, e);
-}
-
 // The one place where sums become means, for policy and reference alike; then the f-divergence.
 PairInputs normalised_inputs(const PairScores& s, const PairExtras& e, const ResolvedTerm& term,
                              LossState& state, std::size_t index) {
@@ -132,8 +101,8 @@ PairInputs normalised_inputs(const PairScores& s, const PairExtras& e, const Res
     in.zw = normalise(s.policy_chosen, in.chosen_tokens);
     in.zl = normalise(s.policy_rejected, in.rejected_tokens);
     if (s.reference_chosen.defined() && s.reference_rejected.defined()) {
-        in.rw = normalise(s.reference_chosen.detach(), in.chosen_tokens);
-        in.rl = normalise(s.reference_rejected.detach(), in.rejected_tokens);
+        in.rw = normalise(s.reference_chosen, in.chosen_tokens);
+        in.rl = normalise(s.reference_rejected, in.rejected_tokens);
         in.x1 = map_log_ratio(in.zw - in.rw, term.divergence, term[LossOption::f_alpha]);
         in.x2 = map_log_ratio(in.zl - in.rl, term.divergence, term[LossOption::f_alpha]);
     }
@@ -144,11 +113,7 @@ PreferenceLoss evaluate_terms(const PairScores& scores, const PairExtras& extras
                               const std::vector<ResolvedTerm>& terms, LossState& state) {
     PreferenceLoss loss;
     at::Tensor pair_weight_B;
-    if (config.wpo) {
-        LINVOX_ASSERT(extras.chosen_on_policy.defined() && extras.rejected_on_policy.defined(),
-                      "wpo needs chosen_on_policy and rejected_on_policy");
-        pair_weight_B = on_policy_pair_weight(extras, config.wpo_clamp);
-    }
+    if (config.wpo) pair_weight_B = on_policy_pair_weight(extras, config.wpo_clamp);
     const auto add_part = [&](std::string_view name, double weight, at::Tensor value_B, bool by_tokens) {
         // WPO weighs pairs; a likelihood part has none.
         if (pair_weight_B.defined() && !by_tokens) value_B = pair_weight_B * value_B;
@@ -185,7 +150,10 @@ PreferenceLoss preference_loss(const PairScores& scores, const PairExtras& extra
                                LossState& state) {
     check_scores(scores, extras);
     const std::vector<ResolvedTerm> terms = resolve_loss(config);
-    for (const ResolvedTerm& term : terms) check_inputs(term, scores, extras);
+    const std::vector<std::string> missing = missing_inputs(terms, config, scores, extras);
+    LINVOX_ASSERT(missing.empty(), "preference_loss: {}, which is undefined", join(missing, "; "));
+    for (const ResolvedTerm& term : terms)
+        if (term.row->needs.task_scores) check_gaps(*term.row, extras);
     state.terms.resize(terms.size());
     if (config.ratio_target <= 0) return evaluate_terms(scores, extras, config, terms, state);
 

@@ -14,9 +14,10 @@ namespace linvox {
 
 /// Log-probability sums in nats, [B], float32 or float64: never divided by a length here.
 struct PairScores {
-    at::Tensor policy_chosen, policy_rejected;        // with gradient while training
-    at::Tensor reference_chosen, reference_rejected;  // undefined when there is no reference
-    at::Tensor chosen_tokens, rejected_tokens;        // scored tokens (or sums of token weights), any dtype
+    at::Tensor policy_chosen, policy_rejected;  // with gradient while training
+    at::Tensor reference_chosen,
+        reference_rejected;                     // without gradient; undefined when there is no reference
+    at::Tensor chosen_tokens, rejected_tokens;  // scored tokens (or sums of token weights), any dtype
 };
 
 /// Inputs that single losses need besides PairScores; [B] each, undefined when absent.

@@ -6,6 +6,8 @@
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
+#include <map>
+#include <string>
 #include <vector>
 
 #include "src/model/model_config.h"
@@ -58,13 +60,14 @@ Decoder empty_decoder(const ModelConfig& config);
 void visit_weights(Decoder& decoder, const WeightVisitor& visit);
 void visit_weights(const Decoder& decoder, const ConstWeightVisitor& visit);
 
-/// The shape a weight of this name must have under `config`.
-std::vector<std::int64_t> weight_shape(const ModelConfig& config, const std::string& name);
+/// The shape of every weight that a model of this config has, by name.
+std::map<std::string, std::vector<std::int64_t>> weight_shapes(const ModelConfig& config);
 
 /// The matrix of the vocabulary head [V, D]: the embedding when tied.
 const at::Tensor& head_weight(const Decoder& decoder);
 
-/// Independent storage; the copy requires no gradient.
+/// Independent storage (clone), or another dtype (cast, sharing storage where the dtype is the same already).
+/// Neither copy requires a gradient.
 Decoder clone_decoder(const Decoder& decoder);
 Decoder cast_decoder(const Decoder& decoder, at::ScalarType dtype);
 void set_requires_grad(Decoder& decoder, bool value);

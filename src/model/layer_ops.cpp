@@ -55,8 +55,9 @@ struct NormSettings : torch::CustomClassHolder {
 };
 
 struct ResidualNormFunction : Function<ResidualNormFunction> {
-    static variable_list forward(AutogradContext* context, const at::Tensor& x, const at::Tensor& branch,
-                                 const at::Tensor& weight, const c10::intrusive_ptr<NormSettings>& settings) {
+    static variable_list forward(AutogradContext* context, const std::optional<at::Tensor>& x,
+                                 const at::Tensor& branch, const at::Tensor& weight,
+                                 const c10::intrusive_ptr<NormSettings>& settings) {
         const std::int64_t rows = branch.size(0);
         at::Tensor x_new = at::empty(branch.sizes(), weight.options()), y = at::empty_like(branch);
         at::Tensor inverse_rms = at::empty({rows}, weight.options().dtype(arithmetic_type(weight.scalar_type())));
@@ -64,7 +65,7 @@ struct ResidualNormFunction : Function<ResidualNormFunction> {
             using X = decltype(residual);
             using Y = decltype(product);
             ResidualNorm<X, Y> job{branch.size(1), settings->epsilon, settings->dropout};
-            job.x = input_pointer<X>(x);
+            job.x = x ? input_pointer<X>(*x) : nullptr;
             job.branch = input_pointer<Y>(branch);
             job.weight = input_pointer<X>(weight);
             job.x_new = x_new.mutable_data_ptr<X>();
@@ -76,7 +77,7 @@ struct ResidualNormFunction : Function<ResidualNormFunction> {
         });
         context->save_for_backward({x_new, inverse_rms, weight});
         context->saved_data["settings"] = c10::IValue::make_capsule(settings);
-        context->saved_data["has_x"] = x.defined();
+        context->saved_data["has_x"] = x.has_value();
         context->saved_data["branch_dtype"] = static_cast<std::int64_t>(branch.scalar_type());
         return {x_new, y};
     }
@@ -229,8 +230,8 @@ struct RecomputedFunction : Function<RecomputedFunction> {
             c10::static_intrusive_pointer_cast<FunctionHolder>(context->saved_data["function"].toCapsule());
         variable_list inputs, wanted;
         for (const at::Tensor& saved : context->get_saved_variables()) {
-            at::Tensor input = saved.defined() ? saved.detach() : saved;
-            if (saved.defined() && saved.requires_grad()) wanted.push_back(input.requires_grad_(true));
+            at::Tensor input = saved.detach();
+            if (saved.requires_grad()) wanted.push_back(input.requires_grad_(true));
             inputs.push_back(input);
         }
         variable_list outputs, output_grads;
@@ -247,7 +248,7 @@ struct RecomputedFunction : Function<RecomputedFunction> {
         variable_list result{at::Tensor()};
         std::size_t next = 0;
         for (const at::Tensor& input : inputs)
-            result.push_back(input.defined() && input.requires_grad() ? found[next++] : at::Tensor());
+            result.push_back(input.requires_grad() ? found[next++] : at::Tensor());
         return result;
     }
 };
@@ -262,8 +263,10 @@ std::pair<at::Tensor, at::Tensor> residual_norm(const at::Tensor& x_TD, const at
     settings->epsilon = epsilon;
     if (dropout.probability > 0.0)
         settings->dropout = dropout_key(dropout.probability, dropout.seed, dropout.place);
-    const variable_list outputs = ResidualNormFunction::apply(
-        x_TD.defined() ? x_TD.contiguous() : x_TD, branch_TD.contiguous(), weight_D.contiguous(), settings);
+    std::optional<at::Tensor> x;
+    if (x_TD.defined()) x = x_TD.contiguous();
+    const variable_list outputs =
+        ResidualNormFunction::apply(x, branch_TD.contiguous(), weight_D.contiguous(), settings);
     return {outputs[0], outputs[1]};
 }
 
@@ -279,7 +282,20 @@ at::Tensor swiglu(const at::Tensor& gate_up_TW) {
 
 std::vector<at::Tensor> recomputed(const TensorFunction& function, const std::vector<at::Tensor>& inputs) {
     if (!at::GradMode::is_enabled()) return function(inputs);
-    return RecomputedFunction::apply(c10::make_intrusive<FunctionHolder>(function), at::TensorList(inputs));
+    // Autograd takes defined tensors only; the others are put back at their places inside.
+    std::vector<at::Tensor> defined;
+    for (const at::Tensor& input : inputs)
+        if (input.defined()) defined.push_back(input);
+    std::vector<bool> present;
+    for (const at::Tensor& input : inputs) present.push_back(input.defined());
+    auto holder = c10::make_intrusive<FunctionHolder>([function, present](const std::vector<at::Tensor>& given) {
+        std::vector<at::Tensor> all(present.size());
+        std::size_t next = 0;
+        for (std::size_t i = 0; i < all.size(); ++i)
+            if (present[i]) all[i] = given[next++];
+        return function(all);
+    });
+    return RecomputedFunction::apply(holder, at::TensorList(defined));
 }
 
 }  // namespace linvox

@@ -35,18 +35,24 @@ bool one_of(const std::string& phone, std::initializer_list<const char*> set) {
 /// The sound of a plural or possessive s after `phones`.
 Phones with_s(Phones phones) {
     const std::string& last = phones.back();
-    if (one_of(last, {"S", "Z", "SH", "ZH", "CH", "JH"})) phones.insert(phones.end(), {"IH", "Z"});
-    else if (one_of(last, {"P", "T", "K", "F", "TH"})) phones.push_back("S");
-    else phones.push_back("Z");
+    if (one_of(last, {"S", "Z", "SH", "ZH", "CH", "JH"}))
+        phones.insert(phones.end(), {"IH", "Z"});
+    else if (one_of(last, {"P", "T", "K", "F", "TH"}))
+        phones.push_back("S");
+    else
+        phones.push_back("Z");
     return phones;
 }
 
 /// The sound of a past tense ed after `phones`.
 Phones with_ed(Phones phones) {
     const std::string& last = phones.back();
-    if (one_of(last, {"T", "D"})) phones.insert(phones.end(), {"IH", "D"});
-    else if (one_of(last, {"P", "K", "F", "TH", "S", "SH", "CH"})) phones.push_back("T");
-    else phones.push_back("D");
+    if (one_of(last, {"T", "D"}))
+        phones.insert(phones.end(), {"IH", "D"});
+    else if (one_of(last, {"P", "K", "F", "TH", "S", "SH", "CH"}))
+        phones.push_back("T");
+    else
+        phones.push_back("D");
     return phones;
 }
 
@@ -65,7 +71,8 @@ std::string_view next_line(std::string_view& rest) {
     const std::size_t end = rest.find('\n');
     std::string_view line = rest.substr(0, end);
     rest.remove_prefix(end == std::string_view::npos ? rest.size() : end + 1);
-    while (!line.empty() && (line.back() == '\r' || line.back() == ' ' || line.back() == '\t')) line.remove_suffix(1);
+    while (!line.empty() && (line.back() == '\r' || line.back() == ' ' || line.back() == '\t'))
+        line.remove_suffix(1);
     return line;
 }
 
@@ -87,13 +94,14 @@ Lexicon Lexicon::load(const std::filesystem::path& dictionary, const std::filesy
             if (line.empty() || line.starts_with(";;;") || line.starts_with("#")) continue;
             const std::size_t space = line.find_first_of(" \t");
             LINVOX_REQUIRE(space != std::string_view::npos && space > 0, DataError,
-                           "{}:{}: a word and its phones must stand here, found '{}'; write for example \"hello HH AH L OW\"",
+                           "{}:{}: a word and its phones must stand here, found '{}'; write for example "
+                           "\"hello HH AH L OW\"",
                            path.string(), number, line);
             const Entry entry{without_variant(line.substr(0, space)), line.substr(space + 1)};
             for (const std::string& phone : split_words(entry.phones)) {
                 LINVOX_REQUIRE(!is_user || phones.count(phone) == 1, DataError,
-                               "{}:{}: the phone '{}' of '{}' is not used by {}; its phones are: {}", path.string(), number,
-                               phone, entry.word, dictionary.string(),
+                               "{}:{}: the phone '{}' of '{}' is not used by {}; its phones are: {}",
+                               path.string(), number, phone, entry.word, dictionary.string(),
                                join(std::vector<std::string>(phones.begin(), phones.end()), " "));
                 if (!is_user) phones.insert(phone);
             }
@@ -114,8 +122,9 @@ Lexicon Lexicon::load(const std::filesystem::path& dictionary, const std::filesy
 }
 
 std::span<const Lexicon::Entry> Lexicon::find(std::string_view word) const {
-    const auto [first, last] = std::equal_range(entries_.begin(), entries_.end(), Entry{word, {}},
-                                                [](const Entry& a, const Entry& b) { return a.word < b.word; });
+    const auto [first, last] =
+        std::equal_range(entries_.begin(), entries_.end(), Entry{word, {}},
+                         [](const Entry& a, const Entry& b) { return a.word < b.word; });
     return {first, last};
 }
 
@@ -141,8 +150,10 @@ std::vector<Phones> Lexicon::derive(std::string_view word) const {
         return !found.empty();
     };
     if (word.ends_with("'s") && map_variants(word.substr(0, word.size() - 2), with_s)) return found;
-    if (word.ends_with("'") && map_variants(word.substr(0, word.size() - 1), [](Phones p) { return p; })) return found;
-    if (word.size() > 3 && word.ends_with("s") && map_variants(word.substr(0, word.size() - 1), with_s)) return found;
+    if (word.ends_with("'") && map_variants(word.substr(0, word.size() - 1), [](Phones p) { return p; }))
+        return found;
+    if (word.size() > 3 && word.ends_with("s") && map_variants(word.substr(0, word.size() - 1), with_s))
+        return found;
     if (word.size() > 4 && word.ends_with("ed")) {
         if (map_variants(word.substr(0, word.size() - 2), with_ed)) return found;
         if (map_variants(word.substr(0, word.size() - 1), with_ed)) return found;
@@ -175,7 +186,8 @@ std::vector<Phones> Lexicon::derive(std::string_view word) const {
         const std::size_t middle = word.size() / 2;
         for (const std::size_t cut : {middle + distance, middle - std::min(distance, middle)}) {
             if (cut < kShortestPart || cut + kShortestPart > word.size()) continue;
-            const std::vector<Phones> first = variants(word.substr(0, cut)), second = variants(word.substr(cut));
+            const std::vector<Phones> first = variants(word.substr(0, cut)),
+                                      second = variants(word.substr(cut));
             if (first.empty() || second.empty()) continue;
             Phones phones = first[0];
             phones.insert(phones.end(), second[0].begin(), second[0].end());
@@ -208,11 +220,14 @@ Phones Lexicon::phones_of(std::span<const std::string> words) const {
     std::vector<std::string> missing;
     for (const std::string& word : words) {
         const Pronunciation found = pronounce(word);
-        if (found.variants.empty()) missing.push_back("'" + word + "'");
-        else out.insert(out.end(), found.variants[0].begin(), found.variants[0].end());
+        if (found.variants.empty())
+            missing.push_back("'" + word + "'");
+        else
+            out.insert(out.end(), found.variants[0].begin(), found.variants[0].end());
     }
     LINVOX_REQUIRE(missing.empty(), DataError,
-                   "no pronunciation for {}; spell it differently or add it to the user lexicon", join(missing, ", "));
+                   "no pronunciation for {}; spell it differently or add it to the user lexicon",
+                   join(missing, ", "));
     return out;
 }
 

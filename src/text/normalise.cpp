@@ -18,7 +18,9 @@ namespace {
 
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
 bool is_upper(char c) { return c >= 'A' && c <= 'Z'; }
-bool is_alpha(char c) { return is_upper(c) || (c >= 'a' && c <= 'z') || static_cast<unsigned char>(c) >= 0x80; }
+bool is_alpha(char c) {
+    return is_upper(c) || (c >= 'a' && c <= 'z') || static_cast<unsigned char>(c) >= 0x80;
+}
 bool is_letter(char c) { return is_upper(c) || (c >= 'a' && c <= 'z'); }
 bool all_digits(std::string_view s) { return !s.empty() && std::all_of(s.begin(), s.end(), is_digit); }
 
@@ -29,26 +31,40 @@ struct Row {
 };
 
 // Abbreviations whose full stop is not the end of a sentence; written in lower case without it.
-constexpr std::array<Row, 21> kAbbreviations = {{{"mr", "mister"},     {"mrs", "missus"},   {"ms", "miz"},
-                                                 {"dr", "doctor"},     {"prof", "professor"}, {"st", "saint"},
-                                                 {"vs", "versus"},     {"etc", "et cetera"}, {"approx", "approximately"},
-                                                 {"dept", "department"}, {"inc", "incorporated"}, {"ltd", "limited"},
-                                                 {"corp", "corporation"}, {"ext", "extension"}, {"tel", "telephone"},
-                                                 {"jr", "junior"},     {"sr", "senior"},    {"e.g", "for example"},
-                                                 {"i.e", "that is"},   {"govt", "government"}, {"avg", "average"}}};
+constexpr std::array<Row, 21> kAbbreviations = {
+    {{"mr", "mister"},        {"mrs", "missus"},       {"ms", "miz"},
+     {"dr", "doctor"},        {"prof", "professor"},   {"st", "saint"},
+     {"vs", "versus"},        {"etc", "et cetera"},    {"approx", "approximately"},
+     {"dept", "department"},  {"inc", "incorporated"}, {"ltd", "limited"},
+     {"corp", "corporation"}, {"ext", "extension"},    {"tel", "telephone"},
+     {"jr", "junior"},        {"sr", "senior"},        {"e.g", "for example"},
+     {"i.e", "that is"},      {"govt", "government"},  {"avg", "average"}}};
 
-constexpr std::array<Row, 15> kSymbols = {{{"*", "star"},   {"#", "pound"},   {"&", "and"},     {"@", "at"},
-                                           {"%", "percent"}, {"+", "plus"},    {"=", "equals"},  {"/", "slash"},
-                                           {"\\", "backslash"}, {"_", "underscore"}, {"~", "tilde"}, {"^", "caret"},
-                                           {"|", "pipe"},   {"<", "less than"}, {">", "greater than"}}};
+constexpr std::array<Row, 15> kSymbols = {{{"*", "star"},
+                                           {"#", "pound"},
+                                           {"&", "and"},
+                                           {"@", "at"},
+                                           {"%", "percent"},
+                                           {"+", "plus"},
+                                           {"=", "equals"},
+                                           {"/", "slash"},
+                                           {"\\", "backslash"},
+                                           {"_", "underscore"},
+                                           {"~", "tilde"},
+                                           {"^", "caret"},
+                                           {"|", "pipe"},
+                                           {"<", "less than"},
+                                           {">", "greater than"}}};
 
 // Words that mark a bracket as a remark about the recording.
 constexpr std::array<std::string_view, 22> kDirectionWords = {
-    "silence", "silent", "beep",  "tone",   "noise",    "music",     "sound",  "sounds", "pause", "laughter", "laughs",
-    "cough",   "coughs", "sighs", "breath", "applause", "inaudible", "note",   "click",  "rings", "whispers", "unintelligible"};
+    "silence",   "silent",   "beep",   "tone",  "noise",    "music",         "sound",  "sounds",
+    "pause",     "laughter", "laughs", "cough", "coughs",   "sighs",         "breath", "applause",
+    "inaudible", "note",     "click",  "rings", "whispers", "unintelligible"};
 
 // Prefixes written with a hyphen that make one word with what follows.
-constexpr std::array<std::string_view, 9> kPrefixes = {"re", "de", "un", "pre", "co", "non", "sub", "dis", "mis"};
+constexpr std::array<std::string_view, 9> kPrefixes = {"re",  "de",  "un",  "pre", "co",
+                                                       "non", "sub", "dis", "mis"};
 
 struct Currency {
     std::string_view sign, one, many, cent, cents;
@@ -102,7 +118,8 @@ public:
 private:
     static bool speaks_of_recording(std::string_view inside) {
         for (const std::string& word : split_words(plain_words(code_points(inside)))) {
-            if (std::find(kDirectionWords.begin(), kDirectionWords.end(), word) != kDirectionWords.end()) return true;
+            if (std::find(kDirectionWords.begin(), kDirectionWords.end(), word) != kDirectionWords.end())
+                return true;
         }
         return false;
     }
@@ -114,7 +131,8 @@ private:
 /// Reads a text token by token. Tokens are what white space separates.
 class EnglishReader {
 public:
-    EnglishReader(std::string_view text, const IsWord& is_word) : tokens_(split_words(text)), is_word_(is_word) {}
+    EnglishReader(std::string_view text, const IsWord& is_word)
+        : tokens_(split_words(text)), is_word_(is_word) {}
 
     std::vector<std::string> read() {
         for (at_ = 0; at_ < tokens_.size(); ++at_) read_token(tokens_[at_]);
@@ -125,16 +143,20 @@ private:
     void say(std::string_view phrase) {
         for (std::string& word : split_words(phrase)) words_.push_back(std::move(word));
     }
-    void say(const std::vector<std::string>& words) { words_.insert(words_.end(), words.begin(), words.end()); }
+    void say(const std::vector<std::string>& words) {
+        words_.insert(words_.end(), words.begin(), words.end());
+    }
 
     bool known(std::string_view word) const { return is_word_ && is_word_(word); }
 
     void read_token(std::string_view token) {
         if (const auto symbol = look_up(kSymbols, token)) return say(*symbol);
         const std::string lower = to_lower(token);
-        if (token.size() > 1 && token.front() == '\'' && known(strip_end(lower))) return say(strip_end(lower));
+        if (token.size() > 1 && token.front() == '\'' && known(strip_end(lower)))
+            return say(strip_end(lower));
         std::string_view core = strip_start(token);
-        const bool full_stop = strip_end(core).size() < core.size() && core.find('.') != std::string_view::npos;
+        const bool full_stop =
+            strip_end(core).size() < core.size() && core.find('.') != std::string_view::npos;
         const std::string_view dotted = strip_end_keep_stop(core);
         core = strip_end(core);
         if (core.empty()) return;
@@ -156,11 +178,13 @@ private:
         return s;
     }
     static std::string_view strip_end(std::string_view s) {
-        while (!s.empty() && std::string_view("\"')]}>,;:!?-.").find(s.back()) != std::string_view::npos) s.remove_suffix(1);
+        while (!s.empty() && std::string_view("\"')]}>,;:!?-.").find(s.back()) != std::string_view::npos)
+            s.remove_suffix(1);
         return s;
     }
     static std::string_view strip_end_keep_stop(std::string_view s) {
-        while (!s.empty() && std::string_view("\"')]}>,;:!?-").find(s.back()) != std::string_view::npos) s.remove_suffix(1);
+        while (!s.empty() && std::string_view("\"')]}>,;:!?-").find(s.back()) != std::string_view::npos)
+            s.remove_suffix(1);
         return s;
     }
 
@@ -224,7 +248,9 @@ private:
         const std::string_view hour = s.substr(0, colon);
         const std::string_view minute = colon == std::string_view::npos ? "" : s.substr(colon + 1);
         const bool plain_hour = colon == std::string_view::npos && has_half;
-        if (!all_digits(hour) || hour.size() > 2 || (!plain_hour && (!all_digits(minute) || minute.size() != 2))) return false;
+        if (!all_digits(hour) || hour.size() > 2 ||
+            (!plain_hour && (!all_digits(minute) || minute.size() != 2)))
+            return false;
         say(number_words(to_integer(hour)));
         if (minute == "00" && !has_half) say("o'clock");
         if (!minute.empty() && minute != "00") {
@@ -307,12 +333,15 @@ private:
     /// Digit groups joined by '-' (telephone numbers, ranges) or one '/' (fractions).
     bool read_groups(std::string_view s) {
         const std::vector<std::string> dashed = split(s, '-');
-        if (dashed.size() > 1 && std::all_of(dashed.begin(), dashed.end(), [](const auto& g) { return all_digits(g); })) {
+        if (dashed.size() > 1 &&
+            std::all_of(dashed.begin(), dashed.end(), [](const auto& g) { return all_digits(g); })) {
             const bool range = dashed.size() == 2 && dashed[0].size() < 3 && dashed[1].size() < 3;
             for (std::size_t i = 0; i < dashed.size(); ++i) {
                 if (range && i == 1) say("to");
-                if (range) read_integer(dashed[i]);
-                else say(digit_words(dashed[i]));
+                if (range)
+                    read_integer(dashed[i]);
+                else
+                    say(digit_words(dashed[i]));
             }
             return true;
         }
@@ -321,9 +350,12 @@ private:
         if (parts[0].size() > 2 || parts[1].size() > 2) return false;
         const std::int64_t over = to_integer(parts[0]), under = to_integer(parts[1]);
         say(number_words(over));
-        if (under == 2) say(over == 1 ? "half" : "halves");
-        else if (under == 4) say(over == 1 ? "quarter" : "quarters");
-        else if (under >= 3 && under <= 10) say(ordinal_words(under).back() + (over == 1 ? "" : "s"));
+        if (under == 2)
+            say(over == 1 ? "half" : "halves");
+        else if (under == 4)
+            say(over == 1 ? "quarter" : "quarters");
+        else if (under >= 3 && under <= 10)
+            say(ordinal_words(under).back() + (over == 1 ? "" : "s"));
         else {
             say("over");
             say(number_words(under));
@@ -333,8 +365,8 @@ private:
 
     /// Splits at symbols, dots, and hyphens, then reads the pieces.
     void read_compound(std::string_view s) {
-        const bool address = s.find("www.") != std::string_view::npos || s.find("://") != std::string_view::npos ||
-                             s.find('@') != std::string_view::npos;
+        const bool address = s.find("www.") != std::string_view::npos ||
+                             s.find("://") != std::string_view::npos || s.find('@') != std::string_view::npos;
         std::string piece;
         const auto flush = [&] {
             if (!piece.empty()) read_hyphenated(piece);
@@ -348,8 +380,10 @@ private:
                 const bool digits = is_digit(s[i - 1]) && is_digit(s[i + 1]);
                 const bool name = address || is_letter(s[i - 1]) == is_letter(s[i + 1]);
                 flush();
-                if (digits || name) say("dot");  // but H.323 -> h. three two three
-                else codes_ = true;
+                if (digits || name)
+                    say("dot");  // but H.323 -> h. three two three
+                else
+                    codes_ = true;
             } else if (symbol) {
                 flush();
                 if (c != '/' || address) say(*symbol);
@@ -383,16 +417,21 @@ private:
     /// "3D", "MP3", "IAX2": runs of letters and of digits.
     void read_runs(std::string_view s) {
         std::size_t i = 0;
-        const bool mixed = std::any_of(s.begin(), s.end(), is_digit) && std::any_of(s.begin(), s.end(), is_alpha);
+        const bool mixed =
+            std::any_of(s.begin(), s.end(), is_digit) && std::any_of(s.begin(), s.end(), is_alpha);
         while (i < s.size()) {
             const bool digit = is_digit(s[i]);
             std::size_t end = i;
             while (end < s.size() && is_digit(s[end]) == digit) ++end;
             const std::string_view run = s.substr(i, end - i);
-            if (digit && codes_) say(digit_words(run));
-            else if (digit) read_integer(run);
-            else if (mixed && run.size() <= 2) spell(run);
-            else read_word(run);
+            if (digit && codes_)
+                say(digit_words(run));
+            else if (digit)
+                read_integer(run);
+            else if (mixed && run.size() <= 2)
+                spell(run);
+            else
+                read_word(run);
             i = end;
         }
     }
@@ -415,7 +454,8 @@ private:
         if (s.empty()) return;
         if (s.size() == 1 && is_letter(s[0])) {
             const bool word = to_lower(s) == "a" || s[0] == 'I' || s[0] == 'i';
-            const bool in_run = single_capital(at_) && (single_capital(at_ + 1) || (at_ > 0 && single_capital(at_ - 1)));
+            const bool in_run =
+                single_capital(at_) && (single_capital(at_ + 1) || (at_ > 0 && single_capital(at_ - 1)));
             if (!word || tokens_.size() == 1 || in_run) return spell(s);
             return say(to_lower(s));
         }
@@ -433,7 +473,9 @@ private:
                 break;
             }
         }
-        if (capitals.size() < 2 || capitals.size() > 5 || !std::all_of(capitals.begin(), capitals.end(), is_upper)) return false;
+        if (capitals.size() < 2 || capitals.size() > 5 ||
+            !std::all_of(capitals.begin(), capitals.end(), is_upper))
+            return false;
         const bool vowel = capitals.find_first_of("AEIOUY") != std::string_view::npos;
         if (known(to_lower(s)) || known(to_lower(capitals))) return false;
         if (!is_word_ && vowel) return false;

@@ -55,7 +55,7 @@ ScoreConfig align_score_config(const AlignConfig& config, std::int64_t vocab_beg
 /// Trains `policy` (float32 weights) in place. Runs the gates first (gates.h) unless the run is resumed.
 /// train.jsonl values: TRL's names (loss, grad_norm, learning_rate, rewards/chosen, ...) and ours, with
 /// mean and 10/50/90 percentiles of logps and logratio per token and in sum; eval_ in front of the
-/// held-out ones.
+/// held-out ones, which also have grad_norm/{chosen,rejected}, grad/cosine and r_star (push_probe.h).
 TrainResult train_align(Decoder& policy, const AlignData& data, const AlignConfig& config, const TrainRun& run);
 
 /// The metrics of pairs without training: loss, margins, accuracies (names as above, without eval_).

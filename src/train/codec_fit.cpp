@@ -16,6 +16,7 @@
 #include "src/base/files.h"
 #include "src/base/log.h"
 #include "src/base/parallel.h"
+#include "src/base/rng.h"
 #include "src/train/codec_decoder_fit.h"
 
 namespace linvox {

@@ -40,10 +40,10 @@ struct GateCheck {
 using Packer = std::function<PackedBatch(const std::vector<const SequenceGroup*>&)>;
 
 /// Gate (a) over the pairs of `records`: |log-ratio| per token (largest row in float32, mean of rows in
-/// bfloat16), |loss - loss at the reference|.
+/// bfloat16), |loss - loss at the reference|. `task_score` as in AlignConfig.
 std::vector<GateCheck> check_step0(const Decoder& policy, const std::vector<PreferenceRecord>& records,
                                    const ReferenceScores& reference, const ScoreConfig& score,
-                                   const LossConfig& loss, const Packer& packer);
+                                   const LossConfig& loss, const std::string& task_score, const Packer& packer);
 
 /// Gate (b):
 ///   mask/labels    rows, labels and counts equal those found by walking the records themselves

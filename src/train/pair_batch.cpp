@@ -100,17 +100,18 @@ PairScores pair_scores(const PairSet& set, const PairBatch& batch, const at::Ten
     return scores;
 }
 
-PairExtras pair_extras(const PairSet& set, const PairBatch& batch, const std::string& task_score) {
+PairExtras pair_extras(const PairSet& set, const PairBatch& batch, const std::string& task_score,
+                       const at::TensorOptions& options) {
     PairExtras extras;
     if (task_score.empty()) return extras;
     extras.chosen_score = per_pair<double>(batch.pairs, at::kDouble, [&](const PairIndex& p) {
         const PreferenceRecord& record = set.records[p.record];
         return task_score_of(record, record.chosen, task_score);
-    });
+    }).to(options);
     extras.rejected_score = per_pair<double>(batch.pairs, at::kDouble, [&](const PairIndex& p) {
         const PreferenceRecord& record = set.records[p.record];
         return task_score_of(record, record.rejected[p.rejected_number], task_score);
-    });
+    }).to(options);
     return extras;
 }
 

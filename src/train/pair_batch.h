@@ -37,7 +37,8 @@ PairBatch make_pair_batch(const PairSet& set, const std::vector<std::size_t>& me
 PairScores pair_scores(const PairSet& set, const PairBatch& batch, const at::Tensor& policy_sum_A);
 
 /// `task_score` names the metric for losses that need one; "" none. DataError when an answer lacks it.
-PairExtras pair_extras(const PairSet& set, const PairBatch& batch, const std::string& task_score);
+PairExtras pair_extras(const PairSet& set, const PairBatch& batch, const std::string& task_score,
+                       const at::TensorOptions& options);
 
 /// float64 on the host, [B].
 at::Tensor pair_weights(const std::vector<PairIndex>& pairs);

@@ -10,7 +10,7 @@
 #include <limits>
 #include <utility>
 
-#include "src/base/error.h"
+#include "src/train/decoder_parameters.h"
 
 namespace linvox {
 namespace {
@@ -152,15 +152,6 @@ double validation_loss(const Decoder& decoder, const std::vector<SequenceGroup>&
         count += batch.label_N.size(0);
     }
     return count > 0 ? sum / static_cast<double>(count) : std::numeric_limits<double>::quiet_NaN();
-}
-
-std::vector<TrainedParameter> trained_parameters(Decoder& decoder) {
-    set_requires_grad(decoder, true);
-    std::vector<TrainedParameter> parameters;
-    visit_weights(decoder, [&](const std::string& name, at::Tensor& weight) {
-        parameters.push_back(trained_parameter(name, weight));
-    });
-    return parameters;
 }
 
 TrainResult train_sft(Decoder& decoder, const SftData& data, const SftConfig& config, const TrainRun& run) {

@@ -51,7 +51,4 @@ TrainResult train_sft(Decoder& decoder, const SftData& data, const SftConfig& co
 double validation_loss(const Decoder& decoder, const std::vector<SequenceGroup>& groups, const ScoreConfig& score,
                        std::int64_t token_budget);
 
-/// Names and tensors of a decoder's weights for the optimiser; turns their gradients on.
-std::vector<TrainedParameter> trained_parameters(Decoder& decoder);
-
 }  // namespace linvox

@@ -72,7 +72,8 @@ TEST_F(Files, ReadsBackWhatWasWritten) {
 
 TEST_F(Files, ReadErrorsNameThePathAndTheReason) {
     const std::string missing = (folder / "missing").string();
-    EXPECT_THAT([&] { read_file(missing); }, ThrowsMessage<DataError>(missing + ": cannot read: No such file or directory"));
+    EXPECT_THAT([&] { read_file(missing); },
+                ThrowsMessage<DataError>(missing + ": cannot read: No such file or directory"));
     EXPECT_THAT([&] { read_file(folder); }, ThrowsMessage<DataError>(HasSubstr("Is a directory")));
     EXPECT_THROW(sha256_file(missing), DataError);
 }
@@ -80,11 +81,15 @@ TEST_F(Files, ReadErrorsNameThePathAndTheReason) {
 TEST_F(Files, WriteErrorsNameThePathAndTheReason) {
     write_file_atomic(folder / "file", "x");
     const std::string below = (folder / "file" / "sub").string();
-    EXPECT_THAT([&] { write_file_atomic(below, "y"); }, ThrowsMessage<UserError>(below + ": cannot write: Not a directory"));
-    EXPECT_THAT([&] { write_file_atomic(folder / "none" / "f", "y"); }, ThrowsMessage<UserError>(HasSubstr("No such file")));
-    EXPECT_THAT([&] { write_file_atomic("/proc/linvox", "y"); }, ThrowsMessage<UserError>(StartsWith("/proc/linvox: cannot write: ")));
+    EXPECT_THAT([&] { write_file_atomic(below, "y"); },
+                ThrowsMessage<UserError>(below + ": cannot write: Not a directory"));
+    EXPECT_THAT([&] { write_file_atomic(folder / "none" / "f", "y"); },
+                ThrowsMessage<UserError>(HasSubstr("No such file")));
+    EXPECT_THAT([&] { write_file_atomic("/proc/linvox", "y"); },
+                ThrowsMessage<UserError>(StartsWith("/proc/linvox: cannot write: ")));
     fs::create_directory(folder / "directory");
-    EXPECT_THAT([&] { write_file_atomic(folder / "directory", "y"); }, ThrowsMessage<UserError>(HasSubstr("Is a directory")));
+    EXPECT_THAT([&] { write_file_atomic(folder / "directory", "y"); },
+                ThrowsMessage<UserError>(HasSubstr("Is a directory")));
     EXPECT_THAT(names(), UnorderedElementsAre("file", "directory"));
 }
 
@@ -151,8 +156,10 @@ TEST_F(Files, EnsureDirectoryIsMkdirP) {
     ensure_directory(folder / "a/b/c/");
     EXPECT_TRUE(fs::is_directory(folder / "a/b/c"));
     write_file_atomic(folder / "file", "x");
-    EXPECT_THAT([&] { ensure_directory(folder / "file"); }, ThrowsMessage<UserError>(HasSubstr("Not a directory")));
-    EXPECT_THAT([&] { ensure_directory(folder / "file/sub"); }, ThrowsMessage<UserError>(HasSubstr("Not a directory")));
+    EXPECT_THAT([&] { ensure_directory(folder / "file"); },
+                ThrowsMessage<UserError>(HasSubstr("Not a directory")));
+    EXPECT_THAT([&] { ensure_directory(folder / "file/sub"); },
+                ThrowsMessage<UserError>(HasSubstr("Not a directory")));
     EXPECT_THROW(ensure_directory("/proc/linvox/x"), UserError);
 }
 
@@ -169,7 +176,8 @@ TEST_F(Files, Sha256OfPublishedVectors) {
 TEST_F(Files, Sha256InPiecesIsSha256OfTheWhole) {
     write_file_atomic(folder / "b", "b");
     const std::vector<char> last = {'c'};
-    EXPECT_EQ(Sha256().add("a").add_file(folder / "b").add_values(std::span<const char>(last)).hex(), sha256_hex("abc"));
+    EXPECT_EQ(Sha256().add("a").add_file(folder / "b").add_values(std::span<const char>(last)).hex(),
+              sha256_hex("abc"));
     Sha256 spent;
     spent.hex();
     EXPECT_THROW(spent.add("x"), BugError);

@@ -43,7 +43,8 @@ protected:
     std::vector<std::pair<std::string, std::size_t>> read(const std::string& bytes) {
         write_file_atomic(file, bytes);
         std::vector<std::pair<std::string, std::size_t>> found;
-        for_each_json_line(file, [&](const json& record, std::size_t line) { found.emplace_back(record.dump(), line); });
+        for_each_json_line(
+            file, [&](const json& record, std::size_t line) { found.emplace_back(record.dump(), line); });
         return found;
     }
     std::string complaint(const std::string& bytes) {
@@ -60,22 +61,29 @@ protected:
 };
 
 TEST_F(Jsonl, ReadsLinesWithTheirNumbers) {
-    EXPECT_THAT(read("{\"a\":1}\n\n  \t\n{\"b\":[2,null]}\n"), ElementsAre(Pair("{\"a\":1}", 1), Pair("{\"b\":[2,null]}", 4)));
+    EXPECT_THAT(read("{\"a\":1}\n\n  \t\n{\"b\":[2,null]}\n"),
+                ElementsAre(Pair("{\"a\":1}", 1), Pair("{\"b\":[2,null]}", 4)));
     EXPECT_THAT(read(""), IsEmpty());
 }
 
 TEST_F(Jsonl, AcceptsMarkCarriageReturnsAndNoLastNewline) {
-    EXPECT_THAT(read("\xef\xbb\xbf{\"a\":1}\r\n\r\n{\"b\":2}"), ElementsAre(Pair("{\"a\":1}", 1), Pair("{\"b\":2}", 3)));
+    EXPECT_THAT(read("\xef\xbb\xbf{\"a\":1}\r\n\r\n{\"b\":2}"),
+                ElementsAre(Pair("{\"a\":1}", 1), Pair("{\"b\":2}", 3)));
+}
+
+// Files put together with cat keep the mark of each.
+TEST_F(Jsonl, AMarkMayStartAnyLine) {
+    EXPECT_THAT(read("{}\n\xef\xbb\xbf{\"a\":1}\n"), ElementsAre(Pair("{}", 1), Pair("{\"a\":1}", 2)));
 }
 
 TEST_F(Jsonl, RefusesWhatIsNotAnObject) {
     EXPECT_EQ(complaint("{}\n[1]\n"), ":2: must be a JSON object, got an array");
     EXPECT_EQ(complaint("3\n"), ":1: must be a JSON object, got a number");
     EXPECT_THAT(complaint("{}\n{\"a\":1"), StartsWith(":2:7: not valid JSON: "));
-    EXPECT_THAT(complaint("{\"a\" 1}\n"), AllOf(StartsWith(":1:6: not valid JSON: "), HasSubstr("expected ':'")));
+    EXPECT_THAT(complaint("{\"a\" 1}\n"),
+                AllOf(StartsWith(":1:6: not valid JSON: "), HasSubstr("expected ':'")));
     EXPECT_THAT(complaint("{} {}\n"), StartsWith(":1:4: not valid JSON: "));
     EXPECT_THAT(complaint("{'a':1}\n"), StartsWith(":1:2: not valid JSON: "));
-    EXPECT_THAT(complaint("{}\n\xef\xbb\xbf{}\n"), StartsWith(":2:1: not valid JSON: "));  // a mark stands first only
 }
 
 TEST_F(Jsonl, RefusesNumbersThatAreNoNumbers) {
@@ -86,7 +94,8 @@ TEST_F(Jsonl, RefusesNumbersThatAreNoNumbers) {
 
 TEST_F(Jsonl, RefusesRepeatedKeysAtEveryDepth) {
     EXPECT_EQ(complaint("{\"id\":1,\"id\":1}"), ":1: key \"id\" appears twice; keep one");
-    EXPECT_EQ(complaint("{\"o\":[{\"x\":{\"y\":1,\"z\":2,\"y\":3}}]}"), ":1: key \"y\" appears twice; keep one");
+    EXPECT_EQ(complaint("{\"o\":[{\"x\":{\"y\":1,\"z\":2,\"y\":3}}]}"),
+              ":1: key \"y\" appears twice; keep one");
     EXPECT_EQ(complaint("{\"a\":{\"a\":1},\"b\":{\"a\":1}}"), "(accepted)");
 }
 
@@ -98,24 +107,34 @@ TEST_F(Jsonl, RefusesTextThatIsNotUtf8) {
 TEST_F(Jsonl, PutsThePlaceBeforeComplaintsAboutARecord) {
     write_file_atomic(file, "{}\n{\"id\":3}\n");
     const auto visit_with = [&](auto work) {
-        return [this, work] { for_each_json_line(file, [&](const json& r, std::size_t line) { if (line == 2) work(r); }); };
+        return [this, work] {
+            for_each_json_line(file, [&](const json& r, std::size_t line) {
+                if (line == 2) work(r);
+            });
+        };
     };
     const std::string place = file.string() + ":2: ";
-    EXPECT_THAT(visit_with([](const json&) { throw DataError("\"id\" is bad {}"); }), ThrowsMessage<DataError>(place + "\"id\" is bad {}"));
-    EXPECT_THAT(visit_with([](const json& r) { r.at("text"); }), ThrowsMessage<DataError>(place + "key 'text' not found"));
-    EXPECT_THAT(visit_with([](const json& r) { r.at("id").get<std::string>(); }), ThrowsMessage<DataError>(StartsWith(place + "type must be string")));
+    EXPECT_THAT(visit_with([](const json&) { throw DataError("\"id\" is bad {}"); }),
+                ThrowsMessage<DataError>(place + "\"id\" is bad {}"));
+    EXPECT_THAT(visit_with([](const json& r) { r.at("text"); }),
+                ThrowsMessage<DataError>(place + "key 'text' not found"));
+    EXPECT_THAT(visit_with([](const json& r) { r.at("id").get<std::string>(); }),
+                ThrowsMessage<DataError>(StartsWith(place + "type must be string")));
     EXPECT_THAT(visit_with([](const json&) { throw BugError("mine"); }), ThrowsMessage<BugError>("mine"));
 }
 
 TEST_F(Jsonl, MissingFileAndFolderAreDataErrors) {
     const auto nothing = [](const json&, std::size_t) {};
-    EXPECT_THAT([&] { for_each_json_line(folder / "none", nothing); }, ThrowsMessage<DataError>(HasSubstr("No such file")));
-    EXPECT_THAT([&] { for_each_json_line(folder, nothing); }, ThrowsMessage<DataError>(HasSubstr("Is a directory")));
+    EXPECT_THAT([&] { for_each_json_line(folder / "none", nothing); },
+                ThrowsMessage<DataError>(HasSubstr("No such file")));
+    EXPECT_THAT([&] { for_each_json_line(folder, nothing); },
+                ThrowsMessage<DataError>(HasSubstr("Is a directory")));
 }
 
 TEST_F(Jsonl, DocumentErrorsNameLineAndColumn) {
     write_file_atomic(file, "\xef\xbb\xbf{\n  \"a\": 1,\n  \"b\" 2\n}\n");
-    EXPECT_THAT([&] { read_json(file); }, ThrowsMessage<DataError>(StartsWith(file.string() + ":3:7: not valid JSON: ")));
+    EXPECT_THAT([&] { read_json(file); },
+                ThrowsMessage<DataError>(StartsWith(file.string() + ":3:7: not valid JSON: ")));
     write_file_atomic(file, "x");
     EXPECT_THAT([&] { read_json(file); }, ThrowsMessage<DataError>(StartsWith(file.string() + ":1:1: ")));
     write_file_atomic(file, "");
@@ -127,8 +146,14 @@ TEST_F(Jsonl, DocumentErrorsNameLineAndColumn) {
 }
 
 TEST_F(Jsonl, NumbersReadBackEqual) {
-    const json document = {{"tenth", 0.1}, {"third", 1.0 / 3}, {"tiny", 5e-324}, {"large", 1.7976931348623157e308}, {"whole", 2.0},
-                           {"minus", -0.0}, {"id", std::uint64_t{18446744073709551615U}}, {"low", std::numeric_limits<std::int64_t>::min()}};
+    const json document = {{"tenth", 0.1},
+                           {"third", 1.0 / 3},
+                           {"tiny", 5e-324},
+                           {"large", 1.7976931348623157e308},
+                           {"whole", 2.0},
+                           {"minus", -0.0},
+                           {"id", std::uint64_t{18446744073709551615U}},
+                           {"low", std::numeric_limits<std::int64_t>::min()}};
     write_json(file, document);
     const json back = read_json(file);
     EXPECT_EQ(back, document);
@@ -214,7 +239,8 @@ TEST_F(Jsonl, ARecordThatDoesNotFitLeavesNoTornLine) {
 TEST_F(Jsonl, WritersNameTheReason) {
     write_file_atomic(file, "x\n");
     for (const auto mode : {JsonLinesWriter::Mode::whole, JsonLinesWriter::Mode::append}) {
-        EXPECT_THAT([&] { JsonLinesWriter(file / "sub", mode); }, ThrowsMessage<UserError>(HasSubstr("Not a directory")));
+        EXPECT_THAT([&] { JsonLinesWriter(file / "sub", mode); },
+                    ThrowsMessage<UserError>(HasSubstr("Not a directory")));
         EXPECT_THROW(JsonLinesWriter("/proc/linvox", mode), UserError);
     }
 }

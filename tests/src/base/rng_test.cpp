@@ -10,7 +10,30 @@
 namespace linvox {
 namespace {
 
-GOLDEN_PLACEHOLDER
+// randomgen 2.5.1, which wraps the authors' C code: g = randomgen.Xoshiro256(1); state s = [1, 2, 3, 4];
+// g.random_raw(10).
+TEST(Rng, IsXoshiro256StarStar) {
+    const std::uint64_t words[4] = {1, 2, 3, 4};
+    Rng rng(0);
+    rng.set_state(words);
+    std::vector<std::uint64_t> drawn(10);
+    for (auto& value : drawn) value = rng.next();
+    EXPECT_THAT(drawn, testing::ElementsAre(0x2d00, 0x0, 0x5a007080, 0x10e0000000009d80, 0x10e0b61ce1009d80,
+                                            0x870021ce143ad00, 0xe071c3c2e143f089, 0x75a1690ef7a20380,
+                                            0x9309685b465c23f9, 0x284f3cc2e13e3c88));
+}
+
+// The five numbers that the Rosetta Code task "Splitmix64" lists for the seed 1234567.
+TEST(Rng, IsSeededBySplitmix64) {
+    std::uint64_t state = 1234567;
+    std::vector<std::uint64_t> drawn(5);
+    for (auto& value : drawn) value = splitmix64(state);
+    EXPECT_THAT(drawn,
+                testing::ElementsAre(6457827717110365317ULL, 3203168211198807973ULL, 9817491932198370423ULL,
+                                     4593380528125082431ULL, 16408922859458223821ULL));
+    const Rng rng(1234567);
+    EXPECT_TRUE(std::equal(drawn.begin(), drawn.begin() + 4, rng.state()));
+}
 
 TEST(Rng, StateGoesOnWhereItStopped) {
     Rng first(7), second(99);
@@ -73,8 +96,9 @@ TEST(Rng, ShufflePermutesEvenly) {
 
 TEST(Rng, MixedSeedsDifferByEveryPartAndItsOrder) {
     std::set<std::uint64_t> seeds = {
-        mix_seed(1, "candidates", "a", 0), mix_seed(2, "candidates", "a", 0), mix_seed(1, "sft", "a", 0),
-        mix_seed(1, "candidates", "b", 0), mix_seed(1, "candidates", "a", 1), mix_seed(1, "a", "candidates", 0),
+        mix_seed(1, "candidates", "a", 0), mix_seed(2, "candidates", "a", 0),
+        mix_seed(1, "sft", "a", 0),        mix_seed(1, "candidates", "b", 0),
+        mix_seed(1, "candidates", "a", 1), mix_seed(1, "a", "candidates", 0),
         mix_seed(1, "candidatesa", 0),     mix_seed(1, "candidates", 0, "a"),
     };
     EXPECT_EQ(seeds.size(), 8u);

@@ -34,9 +34,7 @@ TEST(Text, WordsAndTrimUseAsciiSpaceOnly) {
     EXPECT_THAT(split_words("a\xc2\x85z"), ElementsAre("a\xc2\x85z"));
 }
 
-TEST(Text, LowerTouchesAsciiLettersOnly) {
-    EXPECT_EQ(to_lower("AZ[@\xc3\x84z"), "az[@\xc3\x84z");
-}
+TEST(Text, LowerTouchesAsciiLettersOnly) { EXPECT_EQ(to_lower("AZ[@\xc3\x84z"), "az[@\xc3\x84z"); }
 
 // The values of the usual examples; "ca" to "abc" is 2 only when edits may stand between the two
 // swapped letters (the restricted form gives 3).
@@ -67,9 +65,11 @@ TEST(Text, NearestNameStaysWithinAThird) {
 }
 
 TEST(Text, CodePointsOfValidText) {
-    EXPECT_THAT(code_points("a\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80"), ElementsAre(U'a', U'\u00e9', U'\u20ac', U'\U0001f600'));
+    EXPECT_THAT(code_points("a\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80"),
+                ElementsAre(U'a', U'\u00e9', U'\u20ac', U'\U0001f600'));
     EXPECT_THAT(code_points(std::string_view("\0", 1)), ElementsAre(U'\0'));
-    EXPECT_THAT(code_points("\xf4\x8f\xbf\xbf\xed\x9f\xbf\xee\x80\x80"), ElementsAre(U'\U0010ffff', U'\ud7ff', U'\ue000'));
+    EXPECT_THAT(code_points("\xf4\x8f\xbf\xbf\xed\x9f\xbf\xee\x80\x80"),
+                ElementsAre(U'\U0010ffff', U'\ud7ff', U'\ue000'));
 }
 
 TEST(Text, CodePointsRefuseInvalidTextWithItsOffset) {
@@ -86,7 +86,8 @@ TEST(Text, CodePointsRefuseInvalidTextWithItsOffset) {
         "\xf4\x90\x80\x80",  // beyond 0x10ffff
         "\xf5\x80\x80\x80",  // no such lead
     };
-    for (const std::string& bytes : invalid) EXPECT_THROW(code_points(bytes), DataError) << testing::PrintToString(bytes);
+    for (const std::string& bytes : invalid)
+        EXPECT_THROW(code_points(bytes), DataError) << testing::PrintToString(bytes);
 }
 
 TEST(Text, FormatSeconds) {

@@ -1,0 +1,24 @@
+#include "src/model/torch_compat.h"
+
+#include <ATen/Parallel.h>
+
+#include "src/base/parallel.h"
+
+#if defined(__x86_64__)
+#include <cpuid.h>
+#endif
+
+namespace linvox {
+
+void configure_threads(int threads) { at::set_num_threads(threads > 0 ? threads : core_count()); }
+
+bool bfloat16_is_faster() {
+#if defined(__x86_64__)
+    unsigned a = 0, b = 0, c = 0, d = 0;
+    return __get_cpuid_count(7, 0, &a, &b, &c, &d) && (d >> 22 & 1);
+#else
+    return false;
+#endif
+}
+
+}  // namespace linvox
