@@ -148,26 +148,62 @@ std::vector<TimedUnit> timed_units(const std::vector<Segment>& path, const std::
     return units;
 }
 
-/// Where text and sound differ: several badly fitting phones in a row, or many of few. "" when they fit.
-std::string misfit(const std::vector<Segment>& path, const std::vector<int>& word_of_segment,
-                   std::span<const AlignerWord> words, const AlignerConfig& config) {
-    int phones = 0, poor = 0, run = 0, longest = 0;
-    std::size_t worst = 0;
+/// What the scores of a path say about the fit of text and sound.
+struct Fit {
+    int phones = 0, poor = 0;
+    int longest_run = 0;     // of poor phones
+    std::size_t worst = 0;   // segment at the end of that run
+    double pause_score = 0;  // of the worst long pause
+    std::size_t worst_pause = 0;
+    double mean_score = 0;  // over all frames
+};
+
+Fit measure_fit(const std::vector<Segment>& path, double poor_score) {
+    constexpr int long_pause = 15;  // frames; shorter pauses score badly in good alignments, too
+    Fit fit;
+    int run = 0;
+    double sum = 0, frames = 0;
     for (std::size_t i = 0; i < path.size(); ++i) {
-        if (path[i].word == kSilenceWord) continue;
-        ++phones;
-        const bool bad = path[i].score < config.poor_score;
-        poor += bad;
+        const double length = path[i].last - path[i].first + 1;
+        sum += length * path[i].score;
+        frames += length;
+        if (path[i].word == kSilenceWord) {
+            if (length < long_pause || path[i].score >= fit.pause_score) continue;
+            fit.pause_score = path[i].score;
+            fit.worst_pause = i;
+            continue;
+        }
+        ++fit.phones;
+        const bool bad = path[i].score < poor_score;
+        fit.poor += bad;
         run = bad ? run + 1 : 0;
-        if (run <= longest) continue;
-        longest = run;
-        worst = i;
+        if (run <= fit.longest_run) continue;
+        fit.longest_run = run;
+        fit.worst = i;
     }
-    const bool many = poor >= 3 && poor > config.most_poor_share * phones;
-    if (longest <= config.longest_poor_run && !many) return "";
-    const int word = word_of_segment[worst];
-    return fmt::format("text and sound differ near word {} ('{}'): {} of {} phones fit badly", word + 1,
-                       words[static_cast<std::size_t>(word)].text, poor, phones);
+    fit.mean_score = sum / frames;
+    return fit;
+}
+
+/// Where text and sound differ; "" when they fit.
+std::string misfit(const Fit& fit, const std::vector<Segment>& path, const std::vector<int>& word_of_segment,
+                   std::span<const AlignerWord> words, const AlignerConfig& config) {
+    const auto at = [&](std::size_t segment) {
+        return fmt::format("{:.1f} s", path[segment].first / kSphinxFrameRate);
+    };
+    const bool many = fit.poor >= 3 && fit.poor > config.most_poor_share * fit.phones;
+    if (fit.longest_run > config.longest_poor_run || many) {
+        const int word = word_of_segment[fit.worst];
+        return fmt::format("text and sound differ near word {} ('{}') at {}: {} of {} phones fit badly",
+                           word + 1, words[static_cast<std::size_t>(word)].text, at(fit.worst), fit.poor,
+                           fit.phones);
+    }
+    if (fit.pause_score < config.poor_score) {
+        return fmt::format("sound at {} where the text has only a pause", at(fit.worst_pause));
+    }
+    if (fit.mean_score >= config.least_score) return "";
+    return fmt::format("text and sound differ: mean score {:.2f}, below {:.2f}", fit.mean_score,
+                       config.least_score);
 }
 
 }  // namespace
@@ -189,8 +225,7 @@ std::string Aligner::State::align(std::span<const float> wave16k, std::span<cons
         ps_set_fsg(decoder.get(), "line", grammar.get()) >= 0 && ps_set_search(decoder.get(), "line") >= 0;
     LINVOX_ASSERT(set, "pocketsphinx refused a grammar: {}", take_sphinx_error());
     if (!run_sphinx_utterance(decoder.get(), wave16k)) return "the recording is shorter than 0.1 s";
-    int32 score = 0;
-    const char* text = ps_get_hyp(decoder.get(), &score);
+    const char* text = ps_get_hyp(decoder.get(), nullptr);
     const std::vector<Segment> path = text == nullptr ? std::vector<Segment>{} : best_path(decoder.get());
     std::vector<int> word_of_segment(path.size(), -1);
     if (path.empty() || !VariantParse(path, words).run(out.variant, word_of_segment)) {
@@ -198,8 +233,9 @@ std::string Aligner::State::align(std::span<const float> wave16k, std::span<cons
                "for it";
     }
     out.units = timed_units(path, word_of_segment, static_cast<double>(wave16k.size()) / kSampleRate);
-    out.score_per_frame = score * kNatsPerScore / (path.back().last + 1);
-    return misfit(path, word_of_segment, words, config);
+    const Fit fit = measure_fit(path, config.poor_score);
+    out.score_per_frame = fit.mean_score;
+    return misfit(fit, path, word_of_segment, words, config);
 }
 
 Aligner::Aligner(const AlignerConfig& config, std::span<const std::string> phones)

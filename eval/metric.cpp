@@ -85,7 +85,8 @@ std::string_view better_name(Better better) { return kBetterNames[static_cast<st
 
 Better better_from_name(std::string_view name) {
     const auto found = std::find(kBetterNames.begin(), kBetterNames.end(), name);
-    LINVOX_REQUIRE(found != kBetterNames.end(), DataError, "'{}' is not one of down, up, near_one, none", name);
+    LINVOX_REQUIRE(found != kBetterNames.end(), DataError, "'{}' is not one of down, up, near_one, none",
+                   name);
     return static_cast<Better>(found - kBetterNames.begin());
 }
 

@@ -31,12 +31,23 @@ std::string escape_html(std::string_view text) {
     std::string out;
     for (char c : text) {
         switch (c) {
-            case '&': out += "&amp;"; break;
-            case '<': out += "&lt;"; break;
-            case '>': out += "&gt;"; break;
-            case '"': out += "&quot;"; break;
-            case '\'': out += "&#39;"; break;
-            default: out.push_back(c);
+            case '&':
+                out += "&amp;";
+                break;
+            case '<':
+                out += "&lt;";
+                break;
+            case '>':
+                out += "&gt;";
+                break;
+            case '"':
+                out += "&quot;";
+                break;
+            case '\'':
+                out += "&#39;";
+                break;
+            default:
+                out.push_back(c);
         }
     }
     return out;
@@ -86,20 +97,29 @@ std::string format_interval(const std::optional<Interval>& interval, std::string
 
 std::string direction_words(Better better) {
     switch (better) {
-        case Better::down: return "lower is better";
-        case Better::up: return "higher is better";
-        case Better::near_one: return "best near 1";
-        case Better::none: break;
+        case Better::down:
+            return "lower is better";
+        case Better::up:
+            return "higher is better";
+        case Better::near_one:
+            return "best near 1";
+        case Better::none:
+            break;
     }
     return "descriptive";
 }
 
 std::string direction_arrow(Better better) {
     switch (better) {
-        case Better::down: return "\u2193";
-        case Better::up: return "\u2191";
-        case Better::near_one: return "\u2192" "1";
-        case Better::none: break;
+        case Better::down:
+            return "\u2193";
+        case Better::up:
+            return "\u2191";
+        case Better::near_one:
+            return "\u2192"
+                   "1";
+        case Better::none:
+            break;
     }
     return "";
 }
@@ -112,7 +132,8 @@ std::vector<double> axis_ticks(double low, double high, int count) {
     for (double factor : {5.0, 2.0, 1.0})
         if (factor * power >= raw * 0.999) step = factor * power;
     std::vector<double> ticks;
-    for (double i = std::ceil(low / step - 1e-9); i * step <= high + 1e-9 * step; ++i) ticks.push_back(i * step);
+    for (double i = std::ceil(low / step - 1e-9); i * step <= high + 1e-9 * step; ++i)
+        ticks.push_back(i * step);
     return ticks;
 }
 
@@ -126,7 +147,8 @@ std::string format_tick(double value) {
 std::string system_class(const ReportInput& input, const std::string& id) {
     int ranked = 0, ceilings = 0;
     for (const ReportSystem& system : input.systems) {
-        if (system.id == id) return system.ceiling ? fmt::format("c{}", ceilings % 3) : fmt::format("s{}", ranked % 6);
+        if (system.id == id)
+            return system.ceiling ? fmt::format("c{}", ceilings % 3) : fmt::format("s{}", ranked % 6);
         ++(system.ceiling ? ceilings : ranked);
     }
     return "c2";

@@ -52,9 +52,10 @@ std::string names_of(const Report& report, const std::string& baseline, const st
         if (!text.empty()) text += ", ";
         text += escape_html(metric.label);
         if (numbers && !c.distance_from_one)
-            text += fmt::format(" <span class=num>({}&nbsp;&rarr;&nbsp;{})</span>",
-                                format_value(*c.baseline_value, metric.unit),
-                                escape_html(with_unit(format_value(*c.candidate_value, metric.unit), metric.unit)));
+            text += fmt::format(
+                " <span class=num>({}&nbsp;&rarr;&nbsp;{})</span>",
+                format_value(*c.baseline_value, metric.unit),
+                escape_html(with_unit(format_value(*c.candidate_value, metric.unit), metric.unit)));
     }
     return text;
 }
@@ -78,7 +79,8 @@ std::string findings(const Report& report) {
     }
     if (html.empty()) return "";
     return "<section class=findings aria-label=Findings><ul>" + html +
-           "</ul><p class=fine>Better and worse: paired test, Holm-adjusted p below 0.05 over all headline metrics and "
+           "</ul><p class=fine>Better and worse: paired test, Holm-adjusted p below 0.05 over all headline "
+           "metrics and "
            "comparisons.</p></section>";
 }
 
@@ -91,9 +93,9 @@ std::string boxed_list(const char* kind, const char* title, const std::vector<st
 
 std::string navigation(const std::string& body) {
     const std::pair<const char*, const char*> kSections[] = {
-        {"summary", "Summary"},         {"comparisons", "Comparisons"}, {"listen", "Listen"},
+        {"summary", "Summary"},      {"comparisons", "Comparisons"}, {"listen", "Listen"},
         {"distributions", "Spread"}, {"curves", "Training"},         {"pairs", "Pairs"},
-        {"codec", "Codec"},             {"method", "All numbers"}};
+        {"codec", "Codec"},          {"method", "All numbers"}};
     std::string html = "<nav aria-label=Sections><ul>";
     for (const auto& [id, title] : kSections)
         if (body.find(fmt::format("id=\"{}\"", id)) != std::string::npos)
@@ -118,7 +120,8 @@ std::string report_page(const Report& report, const std::filesystem::path& direc
     const std::string body = page_summary(report) + page_comparisons(report) + page_items(report) +
                              page_distributions(report) + page_curves(report) + page_panels(report) +
                              page_method(report);
-    // The policy forbids every request: what the page shows it carries. Files in media/ only when not embedded.
+    // The policy forbids every request: what the page shows it carries. Files in media/ only when not
+    // embedded.
     const char* media = report.input.media.embed ? "data:" : "data: 'self' file:";
     std::string html = fmt::format(
         "<!doctype html>\n<html lang=en>\n<head>\n<meta charset=utf-8>\n"
@@ -128,11 +131,15 @@ std::string report_page(const Report& report, const std::filesystem::path& direc
         "<meta name=color-scheme content=\"light dark\">\n<title>{1}</title>\n<style>",
         media, escape_html(report.input.run.title));
     html += page_style();
-    html += "</style>\n</head>\n<body>\n<a class=skip href=\"#summary\">Skip to the results</a>\n<div class=page>";
+    html +=
+        "</style>\n</head>\n<body>\n<a class=skip href=\"#summary\">Skip to the results</a>\n<div "
+        "class=page>";
     html += page_header(report) + navigation(body) + "<main>" + body + "</main>";
-    html += "<footer><p>Everything on this page is rebuilt from <code>report.json</code> and <code>media/</code>. It "
-            "loads nothing from the network.</p></footer></div>\n<div id=tip role=status hidden></div>\n"
-            "<script type=\"application/json\" id=data>";
+    html +=
+        "<footer><p>Everything on this page is rebuilt from <code>report.json</code> and "
+        "<code>media/</code>. It "
+        "loads nothing from the network.</p></footer></div>\n<div id=tip role=status hidden></div>\n"
+        "<script type=\"application/json\" id=data>";
     html += escape_script(page_data(report, directory));
     html += "</script>\n<script>";
     html += page_script();

@@ -30,7 +30,8 @@ std::vector<double> histogram(const std::vector<double>& values, double low, dou
     std::vector<double> bins(kBins, 0.0), smooth(kBins, 0.0);
     for (double v : values) {
         const double place = (v - low) / (high - low) * kBins;
-        bins[static_cast<std::size_t>(std::clamp(place, 0.0, kBins - 1.0))] += 1.0 / static_cast<double>(values.size());
+        bins[static_cast<std::size_t>(std::clamp(place, 0.0, kBins - 1.0))] +=
+            1.0 / static_cast<double>(values.size());
     }
     for (int i = 0; i < kBins; ++i)
         for (int d = -1; d <= 1; ++d) {
@@ -68,13 +69,15 @@ std::string distribution(const Report& report, const ReportMetric& metric) {
     if (!(high > low)) low -= 0.5, high = low + 1;
     const double x0 = 92, width = 316, row_height = 34, top = 8;
     const double bottom = top + row_height * static_cast<double>(rows.size());
-    std::string svg = fmt::format("<svg class=chart viewBox=\"0 0 420 {:.0f}\" role=img aria-label=\"{} by system\">",
-                                  bottom + 26, escape_html(metric.label));
+    std::string svg =
+        fmt::format("<svg class=chart viewBox=\"0 0 420 {:.0f}\" role=img aria-label=\"{} by system\">",
+                    bottom + 26, escape_html(metric.label));
     for (double tick : axis_ticks(low, high, 5)) {
         const double x = x0 + width * (tick - low) / (high - low);
-        svg += fmt::format("<line class=grid x1={0:.1f} x2={0:.1f} y1={1} y2={2:.1f} /><text class=axis x={0:.1f} "
-                           "y={3:.1f} text-anchor=middle>{4}</text>",
-                           x, top, bottom, bottom + 17, format_tick(tick));
+        svg += fmt::format(
+            "<line class=grid x1={0:.1f} x2={0:.1f} y1={1} y2={2:.1f} /><text class=axis x={0:.1f} "
+            "y={3:.1f} text-anchor=middle>{4}</text>",
+            x, top, bottom, bottom + 17, format_tick(tick));
     }
     for (std::size_t r = 0; r < rows.size(); ++r) {
         const Row& row = rows[r];
@@ -82,20 +85,25 @@ std::string distribution(const Report& report, const ReportMetric& metric) {
         const double base = top + row_height * static_cast<double>(r + 1) - 3;
         const double peak = *std::max_element(bins.begin(), bins.end());
         const Description d = describe(row.values);
-        const auto place = [&](double v) { return x0 + width * std::clamp((v - low) / (high - low), 0.0, 1.0); };
+        const auto place = [&](double v) {
+            return x0 + width * std::clamp((v - low) / (high - low), 0.0, 1.0);
+        };
         svg += fmt::format(
-            "<g class={}><text class=label x={:.0f} y={:.1f} text-anchor=end>{}</text><path class=ridge d=\"{}\" />"
-            "<line class=box x1={:.1f} x2={:.1f} y1={:.1f} y2={:.1f} /><line class=median x1={:.1f} x2={:.1f} "
+            "<g class={}><text class=label x={:.0f} y={:.1f} text-anchor=end>{}</text><path class=ridge "
+            "d=\"{}\" />"
+            "<line class=box x1={:.1f} x2={:.1f} y1={:.1f} y2={:.1f} /><line class=median x1={:.1f} "
+            "x2={:.1f} "
             "y1={:.1f} y2={:.1f} /><title>{}: median {}, quartiles {} and {}, n {}</title></g>",
             system_class(report.input, row.system->id), x0 - 9, base - 6,
             escape_html(system_label(report.input, row.system->id)),
-            ridge(bins, std::max(peak, 1e-9), x0, width, base, row_height - 9), place(d.quartile1), place(d.quartile3),
-            base, base, place(d.median), place(d.median), base - 7, base + 3,
+            ridge(bins, std::max(peak, 1e-9), x0, width, base, row_height - 9), place(d.quartile1),
+            place(d.quartile3), base, base, place(d.median), place(d.median), base - 7, base + 3,
             escape_html(system_label(report.input, row.system->id)), format_value(d.median, metric.unit),
             format_value(d.quartile1, metric.unit), format_value(d.quartile3, metric.unit), d.n);
     }
-    return fmt::format("<figure><figcaption><b>{}</b> <span class=unit>{}</span></figcaption>{}</svg></figure>",
-                       escape_html(metric.label), escape_html(metric.unit), svg);
+    return fmt::format(
+        "<figure><figcaption><b>{}</b> <span class=unit>{}</span></figcaption>{}</svg></figure>",
+        escape_html(metric.label), escape_html(metric.unit), svg);
 }
 
 // --- curves --------------------------------------------------------------------------------------------
@@ -114,13 +122,21 @@ struct ChartSpec {
 
 const std::vector<ChartSpec>& chart_specs() {
     static const std::vector<ChartSpec> specs{
-        {"Log-ratio per token", "policy against reference, nats; bands are the 10 to 90 percentiles",
+        {"Log-ratio per token",
+         "policy against reference, nats; bands are the 10 to 90 percentiles",
          {{"logratio/chosen_per_token", "chosen", "", "t-chosen"},
           {"logratio/rejected_per_token", "rejected", "", "t-rejected"}},
          true},
-        {"Margin per token", "chosen minus rejected log-ratio, nats", {{"margin/per_token", "", "", ""}}, false},
-        {"Pair accuracy", "share of pairs with a positive margin", {{"rewards/accuracies", "", "", ""}}, false},
-        {"Displacement", "share of pairs whose chosen answer (dotted: both answers) lost probability",
+        {"Margin per token",
+         "chosen minus rejected log-ratio, nats",
+         {{"margin/per_token", "", "", ""}},
+         false},
+        {"Pair accuracy",
+         "share of pairs with a positive margin",
+         {{"rewards/accuracies", "", "", ""}},
+         false},
+        {"Displacement",
+         "share of pairs whose chosen answer (dotted: both answers) lost probability",
          {{"displacement/chosen", "chosen", "", ""}, {"displacement/both", "both", "2 4", ""}},
          false},
         {"Share past the target margin", "", {{"margin/past_target", "", "", ""}}, false},
@@ -165,10 +181,11 @@ Frame frame_of(const std::vector<Line>& lines) {
 std::string axes(const Frame& f) {
     std::string svg;
     for (double tick : axis_ticks(f.y_low, f.y_high, 5))
-        svg += fmt::format("<line class=\"grid{0}\" x1={1} x2={2} y1={3:.1f} y2={3:.1f} /><text class=axis x={4} "
-                           "y={5:.1f} text-anchor=end>{6}</text>",
-                           std::fabs(tick) < 1e-12 ? " zero" : "", f.left, f.left + f.width, f.y(tick), f.left - 6,
-                           f.y(tick) + 4, format_tick(tick));
+        svg += fmt::format(
+            "<line class=\"grid{0}\" x1={1} x2={2} y1={3:.1f} y2={3:.1f} /><text class=axis x={4} "
+            "y={5:.1f} text-anchor=end>{6}</text>",
+            std::fabs(tick) < 1e-12 ? " zero" : "", f.left, f.left + f.width, f.y(tick), f.left - 6,
+            f.y(tick) + 4, format_tick(tick));
     for (double tick : axis_ticks(f.x_low, f.x_high, 6))
         svg += fmt::format("<text class=axis x={:.1f} y={:.0f} text-anchor=middle>{}</text>", f.x(tick),
                            f.top + f.height + 17, format_tick(tick));
@@ -194,8 +211,8 @@ std::string band(const Frame& f, const Curve& c) {
 std::string draw_line(const Frame& f, const Line& line) {
     const Curve& c = *line.curve;
     const bool held_out = c.split != "train";
-    std::string svg = fmt::format("<g class=\"{}{}\" data-label=\"{}\">", line.css, held_out ? " held-out" : "",
-                                  escape_html(line.label));
+    std::string svg = fmt::format("<g class=\"{}{}\" data-label=\"{}\">", line.css,
+                                  held_out ? " held-out" : "", escape_html(line.label));
     svg += band(f, c);
     svg += fmt::format("<path class=line d=\"{}\"{} />", polyline(f, c.step, c.value),
                        line.dash.empty() ? "" : fmt::format(" stroke-dasharray=\"{}\"", line.dash));
@@ -225,16 +242,19 @@ std::string line_chart(const std::string& title, const std::string& note, const 
                        const std::vector<Line>& scale) {
     if (lines.empty()) return "";
     const Frame f = frame_of(scale);
-    std::string html = fmt::format("<figure><figcaption><b>{}</b>{}</figcaption><p class=legend>", escape_html(title),
-                                   note.empty() ? "" : "<span class=soft>" + escape_html(note) + "</span>");
+    std::string html =
+        fmt::format("<figure><figcaption><b>{}</b>{}</figcaption><p class=legend>", escape_html(title),
+                    note.empty() ? "" : "<span class=soft>" + escape_html(note) + "</span>");
     for (const Line& line : lines)
-        html += fmt::format("<span class={}><svg class=key aria-hidden=true><line x1=0 x2=100% y1=50% y2=50%{} "
-                            "/></svg>{}</span>",
-                            line.css, line.dash.empty() ? "" : fmt::format(" stroke-dasharray=\"{}\"", line.dash),
-                            escape_html(line.label));
-    html += fmt::format("</p><svg class=\"chart curve\" viewBox=\"0 0 420 218\" role=img aria-label=\"{}\" "
-                        "data-frame=\"{} {} {} {}\" data-values=\"{}\">",
-                        escape_html(title), f.left, f.width, f.x_low, f.x_high, readout(lines));
+        html += fmt::format(
+            "<span class={}><svg class=key aria-hidden=true><line x1=0 x2=100% y1=50% y2=50%{} "
+            "/></svg>{}</span>",
+            line.css, line.dash.empty() ? "" : fmt::format(" stroke-dasharray=\"{}\"", line.dash),
+            escape_html(line.label));
+    html += fmt::format(
+        "</p><svg class=\"chart curve\" viewBox=\"0 0 420 218\" role=img aria-label=\"{}\" "
+        "data-frame=\"{} {} {} {}\" data-values=\"{}\">",
+        escape_html(title), f.left, f.width, f.x_low, f.x_high, readout(lines));
     html += axes(f);
     for (const Line& line : lines) html += draw_line(f, line);
     html += fmt::format("<line class=cursor x1=0 x2=0 y1={} y2={} visibility=hidden /></svg></figure>", f.top,
@@ -285,8 +305,8 @@ private:
             if (!style.label.empty()) label = *style.tone ? style.label : label + ", " + style.label;
             std::string dash = style.dash;
             if (dash.empty() && curve->split != "train") dash = "6 4";
-            lines.push_back({curve, label + split_words(*curve), *style.tone ? style.tone : system_class(report_.input, run),
-                             dash});
+            lines.push_back({curve, label + split_words(*curve),
+                             *style.tone ? style.tone : system_class(report_.input, run), dash});
         }
         return lines;
     }
@@ -329,7 +349,8 @@ std::string page_distributions(const Report& report) {
     for (const ReportMetric& metric : report.input.metrics)
         if (metric.headline && !metric.proportion) figures += distribution(report, metric);
     if (figures.empty()) return "";
-    return "<section id=\"distributions\"><h2>Spread over items</h2><p class=lead>Values of single items. Bar: middle "
+    return "<section id=\"distributions\"><h2>Spread over items</h2><p class=lead>Values of single items. "
+           "Bar: middle "
            "half; tick: median. The outermost percent is gathered in the outer bins.</p><div class=figures>" +
            figures + "</div></section>";
 }
@@ -337,12 +358,14 @@ std::string page_distributions(const Report& report) {
 std::string page_curves(const Report& report) {
     CurveCharts charts(report);
     if (charts.empty()) return "";
-    std::string html = "<section id=\"curves\"><h2>Training</h2><p class=lead>Over optimiser steps. Dashed: held-out pairs. "
-                       "A falling chosen curve alone is no failure; chosen and rejected falling together is "
-                       "displacement.</p><div class=figures>" +
-                       charts.main_charts() + "</div>";
+    std::string html =
+        "<section id=\"curves\"><h2>Training</h2><p class=lead>Over optimiser steps. Dashed: held-out pairs. "
+        "A falling chosen curve alone is no failure; chosen and rejected falling together is "
+        "displacement.</p><div class=figures>" +
+        charts.main_charts() + "</div>";
     if (const std::string others = charts.other_charts(); !others.empty())
-        html += "<details><summary>All other curves</summary><div class=figures>" + others + "</div></details>";
+        html +=
+            "<details><summary>All other curves</summary><div class=figures>" + others + "</div></details>";
     return html + "</section>";
 }
 

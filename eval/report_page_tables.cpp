@@ -31,22 +31,24 @@ std::string bars_html(const ReportBars& bars) {
     double top = 0;
     for (const auto& [name, values] : bars.series)
         for (double v : values) top = std::max(top, v);
-    std::string html = fmt::format("<div class=scroll><table class=bars><caption>{} <span class=unit>{}</span></caption><tbody>",
-                                   escape_html(bars.title), escape_html(bars.unit));
+    std::string html = fmt::format(
+        "<div class=scroll><table class=bars><caption>{} <span class=unit>{}</span></caption><tbody>",
+        escape_html(bars.title), escape_html(bars.unit));
     for (std::size_t i = 0; i < bars.labels.size(); ++i)
         for (const auto& [name, values] : bars.series) {
             if (i >= values.size()) continue;
             const std::string label = bars.series.size() > 1 ? bars.labels[i] + ", " + name : bars.labels[i];
-            html += fmt::format("<tr><th scope=row>{}</th><td class=plot><svg class=bar aria-hidden=true><rect width={:.1f}% "
-                                "height=100% rx=3 /></svg></td><td class=num>{}</td></tr>",
-                                escape_html(label), top > 0 ? 100 * values[i] / top : 0, format_tick(values[i]));
+            html += fmt::format(
+                "<tr><th scope=row>{}</th><td class=plot><svg class=bar aria-hidden=true><rect width={:.1f}% "
+                "height=100% rx=3 /></svg></td><td class=num>{}</td></tr>",
+                escape_html(label), top > 0 ? 100 * values[i] / top : 0, format_tick(values[i]));
         }
     return html + "</tbody></table></div>";
 }
 
 std::string panel_html(const ReportPanel& panel) {
-    std::string html = fmt::format("<section id=\"{}\"><h2>{}</h2><p class=lead>{}</p>", escape_html(panel.id),
-                                   escape_html(panel.title), escape_html(panel.lead));
+    std::string html = fmt::format("<section id=\"{}\"><h2>{}</h2><p class=lead>{}</p>",
+                                   escape_html(panel.id), escape_html(panel.title), escape_html(panel.lead));
     if (!panel.facts.empty()) {
         html += "<dl class=facts>";
         for (const auto& [name, value] : panel.facts)
@@ -63,10 +65,13 @@ std::string number_row(const Report& report, const ReportMetric& metric, const A
     const auto& d = a.description;
     const auto show = [&](double value) { return format_value(value, metric.unit); };
     std::string failures = std::to_string(a.n_failed);
-    for (const auto& [reason, count] : a.reasons) failures += fmt::format(" <small>{} {}</small>", count, reason);
+    for (const auto& [reason, count] : a.reasons)
+        failures += fmt::format(" <small>{} {}</small>", count, reason);
     return fmt::format(
-        "<tr><th scope=row><i class=\"dot {}\"></i>{}</th><td class=num>{}</td><td class=num>{}</td><td class=num>{}</td>"
-        "<td class=num>{}</td><td class=num>{}</td><td class=num>{}</td><td class=num>{}</td><td>{}</td><td>{}</td></tr>",
+        "<tr><th scope=row><i class=\"dot {}\"></i>{}</th><td class=num>{}</td><td class=num>{}</td><td "
+        "class=num>{}</td>"
+        "<td class=num>{}</td><td class=num>{}</td><td class=num>{}</td><td "
+        "class=num>{}</td><td>{}</td><td>{}</td></tr>",
         system_class(report.input, a.system), escape_html(system_label(report.input, a.system)),
         a.corpus ? "<b>" + show(*a.corpus) + "</b>" : "none", format_interval(a.interval, metric.unit),
         d ? show(d->mean) : "none", d ? show(d->sd) : "none", d ? show(d->median) : "none",
@@ -95,45 +100,58 @@ std::string page_items(const Report& report) {
         with_audio += any;
     }
     std::string note = fmt::format(
-        "{} of {} items carry players{}: half of them the worst by the first headline metric, half spread evenly over the "
+        "{} of {} items carry players{}: half of them the worst by the first headline metric, half spread "
+        "evenly over the "
         "rest. ",
         with_audio, report.input.items.size(), report.input.media.embed ? " inside this file" : "");
     if (cut) note += fmt::format("Audio longer than {:.0f} s is cut here. ", report.input.media.max_seconds);
     return fmt::format(
-        "<section id=\"listen\"><h2>Items</h2><p class=lead>Worst first; open one to listen and look. {}Keys: "
-        "<kbd>1</kbd>&ndash;<kbd>9</kbd> switch systems at the same position, <kbd>space</kbd> plays and pauses.</p>"
+        "<section id=\"listen\"><h2>Items</h2><p class=lead>Worst first; open one to listen and look. "
+        "{}Keys: "
+        "<kbd>1</kbd>&ndash;<kbd>9</kbd> switch systems at the same position, <kbd>space</kbd> plays and "
+        "pauses.</p>"
         "<noscript><p>The item browser needs JavaScript. All values are in utterances.csv.</p></noscript>"
-        "<form class=controls id=controls><label>Find <input type=search id=find placeholder=\"text or id\"></label>"
+        "<form class=controls id=controls><label>Find <input type=search id=find placeholder=\"text or "
+        "id\"></label>"
         "<label>Sort by <select id=metric></select></label><label>of <select id=system></select></label>"
         "<label class=check><input type=checkbox id=playable> with audio</label>"
-        "<label class=check><input type=checkbox id=failed> failed only</label><output id=shown></output></form>"
-        "<div class=scroll><table class=items id=items><caption class=hidden>Items</caption><thead></thead><tbody></tbody>"
+        "<label class=check><input type=checkbox id=failed> failed only</label><output "
+        "id=shown></output></form>"
+        "<div class=scroll><table class=items id=items><caption "
+        "class=hidden>Items</caption><thead></thead><tbody></tbody>"
         "</table></div><button id=more type=button hidden>Show more</button></section>",
         escape_html(note));
 }
 
 std::string page_method(const Report& report) {
     std::string html =
-        "<section id=\"method\"><h2>All numbers</h2><p class=lead>Corpus value: sum over sum. Mean: of item values. "
+        "<section id=\"method\"><h2>All numbers</h2><p class=lead>Corpus value: sum over sum. Mean: of item "
+        "values. "
         "Failed items have no value and are counted, never set to 0.</p>";
     for (const ReportMetric& metric : report.input.metrics) {
-        html += fmt::format("<details><summary><b>{}</b> <span class=id>{}</span> {} <span class=soft>{}</span></summary>"
-                            "<p class=doc>{}</p><div class=scroll><table class=plain><caption class=hidden>{}</caption>"
-                            "<thead><tr><th scope=col>system</th><th scope=col>corpus</th><th scope=col>95 % interval</th>"
-                            "<th scope=col>mean</th><th scope=col>SD</th><th scope=col>median</th><th scope=col>quartiles</th>"
-                            "<th scope=col>n</th><th scope=col>failed</th><th scope=col>interval by</th></tr></thead><tbody>",
-                            escape_html(metric.label), escape_html(metric.id), escape_html(metric.unit),
-                            direction_words(metric.better), escape_html(metric.doc), escape_html(metric.label));
+        html += fmt::format(
+            "<details><summary><b>{}</b> <span class=id>{}</span> {} <span class=soft>{}</span></summary>"
+            "<p class=doc>{}</p><div class=scroll><table class=plain><caption class=hidden>{}</caption>"
+            "<thead><tr><th scope=col>system</th><th scope=col>corpus</th><th scope=col>95 % interval</th>"
+            "<th scope=col>mean</th><th scope=col>SD</th><th scope=col>median</th><th "
+            "scope=col>quartiles</th>"
+            "<th scope=col>n</th><th scope=col>failed</th><th scope=col>interval by</th></tr></thead><tbody>",
+            escape_html(metric.label), escape_html(metric.id), escape_html(metric.unit),
+            direction_words(metric.better), escape_html(metric.doc), escape_html(metric.label));
         for (const Aggregate& a : report.aggregates)
             if (a.metric == metric.id) html += number_row(report, metric, a);
         html += "</tbody></table></div></details>";
     }
     const Resampling& r = report.input.resampling;
     html += fmt::format(
-        "<p class=fine>Intervals: percentile bootstrap over prompts, {} resamples, seed {}; proportions after Wilson. "
-        "Samples of one prompt are resampled together. Tests: {} random swaps of the two systems within each prompt "
-        "(two-sided), McNemar's exact test for proportions; Holm's correction over headline metrics and comparisons. "
-        "Metrics that should be near 1 are compared by |value - 1|. Resampling streams derive from seed, metric and "
+        "<p class=fine>Intervals: percentile bootstrap over prompts, {} resamples, seed {}; proportions "
+        "after Wilson. "
+        "Samples of one prompt are resampled together. Tests: {} random swaps of the two systems within each "
+        "prompt "
+        "(two-sided), McNemar's exact test for proportions; Holm's correction over headline metrics and "
+        "comparisons. "
+        "Metrics that should be near 1 are compared by |value - 1|. Resampling streams derive from seed, "
+        "metric and "
         "systems, so results repeat.</p></section>",
         r.resamples, r.seed, r.trials);
     return html;

@@ -29,7 +29,7 @@ std::string_view refusal(std::span<const float> reference, std::span<const float
 }
 
 Decibels ratio_db(double signal, double noise) {
-    const double db = noise > 0 ? (signal > 0 ? 10 * std::log10(signal / noise) : -1000) : 1000;
+    const double db = signal <= 0 ? -1000 : noise <= 0 ? 1000 : 10 * std::log10(signal / noise);
     const double limited = std::clamp(db, -100.0, 100.0);
     return {limited, limited != db};
 }

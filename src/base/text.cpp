@@ -45,7 +45,12 @@ bool next_code_point(std::string_view utf8, std::size_t& at, char32_t& out) {
 }  // namespace
 
 std::string join(const std::vector<std::string>& parts, std::string_view separator) {
-    return fmt::format("{}", fmt::join(parts, separator));
+    std::string joined;
+    for (std::size_t i = 0; i < parts.size(); ++i) {
+        if (i > 0) joined += separator;
+        joined += parts[i];
+    }
+    return joined;
 }
 
 std::vector<std::string> split(std::string_view text, char separator) {

@@ -240,6 +240,14 @@ void add_perturbed(PairResult& result, std::vector<PerturbSource> sources, const
     }
 }
 
+/// Prompts behind records that selection made; "utt_7#0" belongs to utt_7.
+std::set<std::string> prompts_with_pairs(const std::vector<PreferenceRecord>& records) {
+    std::set<std::string> ids;
+    for (const PreferenceRecord& record : records)
+        if (!record.why.starts_with("perturb ")) ids.insert(record.info.id.substr(0, record.info.id.rfind('#')));
+    return ids;
+}
+
 }  // namespace
 
 std::string drop_rule_name(DropRule rule) { return kRuleNames.at(static_cast<std::size_t>(rule)); }
@@ -267,40 +275,29 @@ PairResult build_pairs(const std::vector<CandidateRecord>& groups, const PairCon
 
 void drop_reference_gaps(PairResult& result, double max_gap,
                          const std::function<double(const PreferenceRecord&, const Candidate&)>& mean_logprob) {
-    std::vector<PreferenceRecord> kept;
+    PairCounts& counts = result.counts;
+    const std::set<std::string> before = prompts_with_pairs(result.records);
     for (PreferenceRecord& record : result.records) {
         const double chosen = mean_logprob(record, record.chosen);
-        std::vector<Candidate> rejected;
-        for (std::size_t i = 0; i < record.rejected.size(); ++i) {
-            if (std::abs(chosen - mean_logprob(record, record.rejected[i])) <= max_gap) {
-                rejected.push_back(record.rejected[i]);
-                continue;
-            }
-            count_drop(result.counts.pairs_dropped, DropRule::reference_gap,
-                       fmt::format("{}[{}]", record.info.id, i));
-            if (record.rejected[i].source == "perturbed") {
-                --result.counts.pairs_perturbed;
-                ++result.counts.pairs_proposed;  // perturbed pairs are counted apart until one is dropped
+        std::erase_if(record.rejected, [&](const Candidate& rejected) {
+            if (std::abs(chosen - mean_logprob(record, rejected)) <= max_gap) return false;
+            count_drop(counts.pairs_dropped, DropRule::reference_gap, record.info.id);
+            if (rejected.source == "perturbed") {
+                --counts.pairs_perturbed;
+                ++counts.pairs_proposed;  // counted apart until now
             } else {
-                --result.counts.pairs_kept;
+                --counts.pairs_kept;
             }
-        }
-        record.rejected = std::move(rejected);
-        if (!record.rejected.empty()) kept.push_back(std::move(record));
+            return true;
+        });
     }
-    // A prompt whose last pair went is one without pairs now.
-    const auto prompt_of = [](const PreferenceRecord& r) { return r.info.id.substr(0, r.info.id.rfind('#')); };
-    std::set<std::string> before, after;
-    for (const PreferenceRecord& record : result.records)
-        if (!record.why.starts_with("perturb ")) before.insert(prompt_of(record));
-    for (const PreferenceRecord& record : kept)
-        if (!record.why.starts_with("perturb ")) after.insert(prompt_of(record));
+    std::erase_if(result.records, [](const PreferenceRecord& record) { return record.rejected.empty(); });
+    const std::set<std::string> after = prompts_with_pairs(result.records);
     for (const std::string& id : before) {
         if (after.contains(id)) continue;
-        --result.counts.prompts_with_pairs;
-        count_drop(result.counts.prompts_without, DropRule::reference_gap, id);
+        --counts.prompts_with_pairs;
+        count_drop(counts.prompts_without, DropRule::reference_gap, id);
     }
-    result.records = std::move(kept);
 }
 
 bool is_held_out(const std::vector<std::int32_t>& prompt_ids, double share, std::uint64_t seed) {

@@ -18,7 +18,9 @@ struct SamplingConfig {
     std::int64_t max_codes_per_unit = 40;
     std::int64_t min_codes_per_unit = 1;
     std::int64_t batch_rows = 128;                // sequences in flight
-    std::int64_t vocab_begin = 0, vocab_end = 0;  // half-open range of ids that may be sampled; set by code
+    std::int64_t vocab_begin = 0, vocab_end = 0;  // half-open range of the softmax; 0, 0: all ids; set by code
+    std::int64_t control_ids = 2;  // the first ids of that range are drawn only where the plan names them (NEXT
+                                   // and EOS of src/text/vocabulary.h); none when the range is all ids
     bool bfloat16 = false;                        // precision of matrix products and of the cache
 
     /// The fields a user sets; the vocabulary range is the caller's.
@@ -36,22 +38,15 @@ struct SamplingConfig {
     }
 };
 
-/// A sampled id and its log-probability under the plain softmax over the allowed ids (temperature 1, no
-/// truncation): the number score_answers gives.
-struct SampledToken {
-    std::int32_t index = 0;  // into the row of logits
-    double logprob = 0.0;
-};
-
-/// Scratch of one thread, reused from row to row.
+/// Working memory of one thread, reused from row to row.
 struct SamplerScratch {
     std::vector<float> weights;
     std::vector<std::int32_t> order;
 };
 
-/// Draws from a row of logits. `barred` (index into the row, or -1) is never drawn but stays in the
-/// denominator of logprob, so that logprob equals the score path's.
-SampledToken sample_token(std::span<const float> logits, std::int32_t barred, std::int32_t barred_too,
+/// Draws an index into a row of finite logits. `barred` indices are never drawn; at least one other must be
+/// there. Equal logits are ranked by index; with temperature 0 no random number is used.
+std::int32_t sample_index(std::span<const float> logits, std::span<const std::int32_t> barred,
                           const SamplingConfig& config, Rng& rng, SamplerScratch& scratch);
 
 }  // namespace linvox

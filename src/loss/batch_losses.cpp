@@ -2,7 +2,6 @@
 // TermState::sums holds {count, sum, sum of squares} of the step in progress.
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/argsort.h>
-#include <ATen/ops/log_sigmoid.h>
 #include <ATen/ops/mean.h>
 #include <ATen/ops/relu.h>
 #include <ATen/ops/sigmoid.h>

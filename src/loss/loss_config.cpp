@@ -142,8 +142,9 @@ void LossTerm::visit(ConfigVisitor& v) {
         const std::optional<double> usual = default_value(*this, info.option);
         const double before = option.value_or(usual.value_or(0.0));
         double value = before;
-        // Not taken: 0 is printed and must read back; check_loss_config refuses anything else.
-        v.field(info.key, value, info.help, usual ? info.range : Range{});
+        // 0 is printed for an option that is not taken and must read back whatever the kind, so the visitor
+        // always allows it; check_loss_config has the true range.
+        v.field(info.key, value, info.help, Range{std::min(info.range.low, 0.0), info.range.high});
         if (value != before) option = value;
     }
 }

@@ -3,12 +3,12 @@
 #include <ATen/ops/clamp_max.h>
 #include <ATen/ops/exp.h>
 #include <ATen/ops/log.h>
-#include <ATen/ops/log_sigmoid.h>
 #include <ATen/ops/logaddexp.h>
 #include <ATen/ops/minimum.h>
 #include <ATen/ops/relu.h>
 #include <ATen/ops/scalar_tensor.h>
 #include <ATen/ops/sigmoid.h>
+#include <ATen/ops/softplus.h>
 #include <ATen/ops/square.h>
 
 #include <algorithm>
@@ -20,7 +20,9 @@ namespace linvox {
 
 using enum LossOption;
 
-at::Tensor minus_log_sigmoid(const at::Tensor& v) { return -at::log_sigmoid(v); }
+// softplus, not at::log_sigmoid: the latter starts a thread team for every tensor, 10 ms on a busy machine.
+// Past its threshold softplus is linear, off by e^-40.
+at::Tensor minus_log_sigmoid(const at::Tensor& v) { return at::softplus(-v, 1.0, 40.0); }
 
 at::Tensor smoothed_log_sigmoid(const at::Tensor& v, double e) {
     return (1.0 - e) * minus_log_sigmoid(v) + e * minus_log_sigmoid(-v);
@@ -66,8 +68,8 @@ at::Tensor loss_rdpo(const PairInputs& in, const ResolvedTerm& o) {
 at::Tensor loss_exo_pair(const PairInputs& in, const ResolvedTerm& o) {
     const at::Tensor v = o[beta] * (in.x1 - in.x2);
     const double e = o[label_smoothing];
-    return at::sigmoid(v) * (at::log_sigmoid(v) - std::log1p(-e)) +
-           at::sigmoid(-v) * (at::log_sigmoid(-v) - std::log(e));
+    return at::sigmoid(v) * (-minus_log_sigmoid(v) - std::log1p(-e)) +
+           at::sigmoid(-v) * (-minus_log_sigmoid(-v) - std::log(e));
 }
 
 at::Tensor loss_discopop(const PairInputs& in, const ResolvedTerm& o) {
@@ -97,8 +99,8 @@ namespace {
 
 // KL between the two-way distributions sigmoid(a) and sigmoid(b).
 at::Tensor two_way_kl(const at::Tensor& a, const at::Tensor& b) {
-    return at::sigmoid(a) * (at::log_sigmoid(a) - at::log_sigmoid(b)) +
-           at::sigmoid(-a) * (at::log_sigmoid(-a) - at::log_sigmoid(-b));
+    return at::sigmoid(a) * (minus_log_sigmoid(b) - minus_log_sigmoid(a)) +
+           at::sigmoid(-a) * (minus_log_sigmoid(-b) - minus_log_sigmoid(-a));
 }
 
 at::Tensor scaled_gap(const PairInputs& in, const ResolvedTerm& o) {

@@ -2,7 +2,6 @@
 
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/clamp_max.h>
-#include <ATen/ops/log_sigmoid.h>
 #include <fmt/format.h>
 
 #include <cmath>
@@ -19,7 +18,7 @@ at::Tensor map_log_ratio(const at::Tensor& x_B, FDivergence divergence, double a
         case FDivergence::forward_kl:
             return 1.0 - bounded_exp(-x_B);
         case FDivergence::js:
-            return std::log(2.0) + at::log_sigmoid(x_B);
+            return std::log(2.0) - minus_log_sigmoid(x_B);
         case FDivergence::alpha:
             return (bounded_exp((alpha - 1.0) * x_B) - 1.0) / (alpha - 1.0);
     }

@@ -15,13 +15,9 @@ void parallel_ranges(std::int64_t count, std::int64_t grain,
                      c10::function_ref<void(std::int64_t, std::int64_t)> work) {
     if (count <= 0) return;
     if (count <= grain || at::get_num_threads() == 1) return work(0, count);
-    const at::TensorBase items = at::detail::empty_cpu({count}, at::kByte);
+    at::TensorBase items = at::detail::empty_cpu({count}, at::kByte);
     const char* first = static_cast<const char*>(items.const_data_ptr());
-    at::TensorIterator iterator = at::TensorIteratorConfig()
-                                      .add_output(items)
-                                      .resize_outputs(false)
-                                      .declare_static_shape(items.sizes())
-                                      .build();
+    at::TensorIterator iterator = at::TensorIterator::nullary_op(items);
     iterator.for_each(
         [&](char** data, const std::int64_t*, std::int64_t size, std::int64_t rows) {
             const std::int64_t begin = data[0] - first;

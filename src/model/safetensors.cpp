@@ -23,6 +23,7 @@
 #include <vector>
 
 #include "src/base/error.h"
+#include "src/base/files.h"
 
 namespace linvox {
 namespace {
@@ -214,45 +215,6 @@ const char* dtype_name(const std::string& file, const std::string& tensor, at::S
                                tensor, c10::toString(type)));
 }
 
-/// A file under a temporary name that takes its final one in commit().
-class PendingFile {
-public:
-    explicit PendingFile(const std::filesystem::path& path)
-        : path_(path), temporary_(path.string() + fmt::format(".tmp{}", getpid())) {
-        descriptor_ = open(temporary_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-        if (descriptor_ < 0) fail("created");
-    }
-    PendingFile(const PendingFile&) = delete;
-    PendingFile& operator=(const PendingFile&) = delete;
-    ~PendingFile() {
-        if (descriptor_ >= 0) close(descriptor_);
-        if (!committed_) unlink(temporary_.c_str());
-    }
-    void write(const char* bytes, std::size_t count) {
-        while (count > 0) {
-            const ssize_t written = ::write(descriptor_, bytes, std::min<std::size_t>(count, 1 << 30));
-            if (written < 0 && errno == EINTR) continue;
-            if (written <= 0) fail("written");
-            bytes += written;
-            count -= static_cast<std::size_t>(written);
-        }
-    }
-    void commit() {
-        if (fsync(descriptor_) != 0) fail("written");
-        if (std::rename(temporary_.c_str(), path_.c_str()) != 0) fail("renamed into place");
-        committed_ = true;
-    }
-
-private:
-    [[noreturn]] void fail(const char* what) const {
-        throw UserError(fmt::format("{}: cannot be {}: {}", path_.string(), what, std::strerror(errno)));
-    }
-    std::filesystem::path path_;
-    std::string temporary_;
-    int descriptor_ = -1;
-    bool committed_ = false;
-};
-
 std::vector<TensorMap::const_iterator> file_order(const TensorMap& tensors) {
     std::vector<TensorMap::const_iterator> order;
     for (auto it = tensors.begin(); it != tensors.end(); ++it) {
@@ -317,12 +279,12 @@ void save_safetensors(const std::filesystem::path& path, const TensorMap& tensor
     const auto order = file_order(tensors);
     const std::string header = header_text(path.string(), order, metadata);
     const std::uint64_t length = header.size();
-    PendingFile file(path);
-    file.write(reinterpret_cast<const char*>(&length), kLengthBytes);
-    file.write(header.data(), header.size());
+    AtomicFile file(path);
+    file.write({reinterpret_cast<const char*>(&length), kLengthBytes});
+    file.write(header);
     for (const auto& it : order) {
         const at::Tensor values = it->second.detach().cpu().contiguous();
-        file.write(static_cast<const char*>(values.const_data_ptr()), values.nbytes());
+        file.write({static_cast<const char*>(values.const_data_ptr()), values.nbytes()});
     }
     file.commit();
 }

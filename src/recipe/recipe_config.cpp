@@ -144,7 +144,9 @@ void check(const RecipeConfig& config) {
     try {
         find_metrics(config.evaluate.metrics);
         check(config.pairs);
-        check(config.model.shape);
+        ModelConfig shape = config.model.shape;
+        shape.vocab_size = 1;  // known once the data are prepared
+        check(shape);
     } catch (const UserError& error) {
         problems.push_back(error.what());
     }

@@ -143,7 +143,7 @@ nlohmann::json clip_counts(const std::vector<ClipRecord>& clips) {
             continue;
         }
         nlohmann::json& reason = reasons[clip.left_out];
-        reason["count"] = reason.value("count", 0) + 1;
+        reason["count"] = reason.is_null() ? 1 : reason["count"].get<int>() + 1;
         reason["ids"].push_back(clip.id);
     }
     return {{"read", clips.size()}, {"used", used}, {"left_out", reasons}};

@@ -212,8 +212,9 @@ nlohmann::json summary(const std::vector<Draft>& drafts) {
             continue;
         }
         const std::string reason = draft.problem.substr(0, draft.problem.find('\''));
-        left_out[reason]["count"] = left_out[reason].value("count", 0) + 1;
-        left_out[reason]["clips"].push_back({{"id", draft.clip.id}, {"why", draft.problem}});
+        nlohmann::json& entry = left_out[reason];
+        entry["count"] = entry.is_null() ? 1 : entry["count"].get<int>() + 1;
+        entry["clips"].push_back({{"id", draft.clip.id}, {"why", draft.problem}});
     }
     return {{"clips", roles}, {"left_out", left_out}};
 }

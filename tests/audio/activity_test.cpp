@@ -14,7 +14,8 @@ struct Part {
 std::vector<float> wave(double seconds, std::initializer_list<Part> parts) {
     std::vector<float> x(static_cast<std::size_t>(seconds * 16000));
     for (const Part& part : parts)
-        for (auto i = static_cast<std::size_t>(part.from_s * 16000); i < static_cast<std::size_t>(part.to_s * 16000); ++i)
+        for (auto i = static_cast<std::size_t>(part.from_s * 16000);
+             i < static_cast<std::size_t>(part.to_s * 16000); ++i)
             x[i] = static_cast<float>(std::pow(10, part.db / 20) * (i % 2 ? 1 : -1));
     return x;
 }

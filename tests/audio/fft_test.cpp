@@ -13,14 +13,17 @@ namespace {
 TEST(RealFft, AgreesWithTheDefinition) {
     for (std::size_t size : {1, 2, 7, 12, 64}) {
         RealFft fft(size);
-        for (std::size_t i = 0; i < size; ++i) fft.time()[i] = std::sin(1.7 * static_cast<double>(i * i) + 0.3);
+        for (std::size_t i = 0; i < size; ++i)
+            fft.time()[i] = std::sin(1.7 * static_cast<double>(i * i) + 0.3);
         const std::vector<double> x(fft.time().begin(), fft.time().end());
         fft.forward();
         for (std::size_t k = 0; k < fft.bins(); ++k) {
             std::complex<double> sum = 0;
             for (std::size_t i = 0; i < size; ++i)
-                sum += std::polar(x[i], -2 * std::numbers::pi * static_cast<double>(i * k) / static_cast<double>(size));
-            EXPECT_LT(std::abs(fft.spectrum()[k] - sum), 1e-12 * static_cast<double>(size)) << size << " bin " << k;
+                sum += std::polar(
+                    x[i], -2 * std::numbers::pi * static_cast<double>(i * k) / static_cast<double>(size));
+            EXPECT_LT(std::abs(fft.spectrum()[k] - sum), 1e-12 * static_cast<double>(size))
+                << size << " bin " << k;
         }
         fft.inverse();
         for (std::size_t i = 0; i < size; ++i) EXPECT_NEAR(fft.time()[i], x[i], 1e-14);

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <numbers>
 #include <numeric>
@@ -20,7 +21,7 @@ TEST(Pitch, AgreesWithPraatOnAVoice) {
     EXPECT_NEAR(track.first_time_s, 0.025, 1e-12);
     EXPECT_EQ(std::count_if(track.f0_hz.begin(), track.f0_hz.end(), [](float f) { return f > 0; }), 153);
     EXPECT_NEAR(std::accumulate(track.f0_hz.begin(), track.f0_hz.end(), 0.0), 19246.7915432, 0.02);
-    const double every_20th[] = {124.799592273, 139.3997034, 0, 0, 139.76055928, 125.26755631, 0, 0,
+    const double every_20th[] = {124.799592273, 139.3997034,   0, 0, 139.76055928,  125.26755631,  0, 0,
                                  90.0380222742, 93.9160994857, 0, 0, 138.463089403, 148.007417881, 0, 0};
     for (std::size_t i = 0; i < std::size(every_20th); ++i)
         EXPECT_NEAR(track.f0_hz[20 * i], every_20th[i], 1e-3) << "frame " << 20 * i;
@@ -32,8 +33,8 @@ TEST(Pitch, AgreesWithPraatOnARecording) {
     const PitchTrack track = find_pitch(wave.samples, wave.sample_rate_hz);
     ASSERT_EQ(track.f0_hz.size(), 203U);
     EXPECT_NEAR(track.first_time_s, 0.027, 1e-12);
-    EXPECT_EQ(std::count_if(track.f0_hz.begin(), track.f0_hz.end(), [](float f) { return f > 0; }), PRAAT_VOICED);
-    EXPECT_NEAR(std::accumulate(track.f0_hz.begin(), track.f0_hz.end(), 0.0), PRAAT_SUM, 0.5);
+    EXPECT_EQ(std::count_if(track.f0_hz.begin(), track.f0_hz.end(), [](float f) { return f > 0; }), 159);
+    EXPECT_NEAR(std::accumulate(track.f0_hz.begin(), track.f0_hz.end(), 0.0), 28598.871524, 0.5);
 }
 
 TEST(Pitch, FindsTheFundamentalOfTones) {

@@ -20,7 +20,8 @@ std::vector<float> tone(double hz, int rate, double seconds) {
 TEST(Resample, KeepsAToneInPlace) {
     // Delay compensated: the same sine on the new grid, away from the ends.
     for (const auto& [from, to] : {std::pair{48000, 16000}, {16000, 24000}, {22050, 16000}, {16000, 10000}}) {
-        const std::vector<float> y = resample(tone(1000, from, 0.5), from, to), expected = tone(1000, to, 0.5);
+        const std::vector<float> y = resample(tone(1000, from, 0.5), from, to),
+                                 expected = tone(1000, to, 0.5);
         ASSERT_EQ(y.size(), expected.size()) << from << " to " << to;
         for (std::size_t i = y.size() / 5; i < y.size() * 4 / 5; ++i)
             ASSERT_NEAR(y[i], expected[i], 2e-5) << from << " to " << to << " sample " << i;

@@ -35,7 +35,7 @@ TEST(MelFilterbank, AgreesWithLibrosa) {
     const MelFilterbank slaney = mel_filterbank(16000, 1024, 80, 0, 8000, MelScale::slaney, true);
     EXPECT_NEAR(total(slaney), 5.118657633, 1e-9);
     EXPECT_NEAR(weight(slaney, 0, 1), 0.0112672803751, 1e-12);
-    EXPECT_NEAR(weight(slaney, 40, 110), SLANEY_40_110, 1e-12);
+    EXPECT_NEAR(weight(slaney, 40, 110), 0.0144441763464, 1e-12);
     EXPECT_NEAR(weight(slaney, 79, 500), 0.00210355794182, 1e-12);
     EXPECT_EQ(weight(slaney, 40, 115), 0);
     const MelFilterbank htk = mel_filterbank(16000, 512, 40, 60, 7600, MelScale::htk, false);
@@ -72,8 +72,11 @@ TEST(Spectrogram, CountsCompleteFrames) {
 
 TEST(Spectrogram, ReflectionDoesNotRepeatTheEdge) {
     // Rectangular window of the whole frame around sample 0 of 1 2 3 4 5: 3 2 1 2.
-    const StftConfig config{
-        .fft_size = 4, .hop = 4, .window = std::vector<double>(4, 1.0), .framing = Framing::reflect, .padding = 2};
+    const StftConfig config{.fft_size = 4,
+                            .hop = 4,
+                            .window = std::vector<double>(4, 1.0),
+                            .framing = Framing::reflect,
+                            .padding = 2};
     const Spectrogram s = magnitude_spectrogram(std::vector<float>{1, 2, 3, 4, 5}, config);
     ASSERT_EQ(s.frames, 2U);
     EXPECT_DOUBLE_EQ(s.frame(0)[0], 8);

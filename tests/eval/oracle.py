@@ -46,6 +46,14 @@ def voice(rate=16000, seconds=1.6, f0=120.0, tempo=2.5, noise=0.0002, seed=1):
     return np.array(out)
 
 
+def noise(count, state):
+    out = []
+    for _ in range(count):
+        state = (state * 1664525 + 1013904223) % 2**32
+        out.append(state / 2147483648 - 1)
+    return np.array(out)
+
+
 def show(name, *values):
     print(f"{name}:", ", ".join(f"{v:.12g}" for v in np.ravel(np.array(values, dtype=float))))
 
@@ -180,8 +188,7 @@ def speaker(a, b, background):
     z = np.stack([summary(f) for f in background])
     u, v = [(summary(f) - z.mean(0)) / z.std(0) for f in (a, b)]
     show("zcos", u @ v / np.linalg.norm(u) / np.linalg.norm(v))
-    rng = np.arange(600 * 20).reshape(600, 20)
-    f, g = np.sin(rng * 0.37 + 0.001 * rng**1.2), 1.5 * np.cos(rng * 0.91) + 0.1
+    f, g = noise(600 * 20, 1).reshape(600, 20), noise(600 * 20, 2).reshape(600, 20) ** 3 + 0.1
     s1, s2 = np.cov(f.T), np.cov(g.T)
     root = scipy.linalg.sqrtm(s1)
     eig = np.linalg.eigvalsh(root @ s2 @ root)

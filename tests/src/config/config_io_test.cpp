@@ -294,10 +294,12 @@ TEST_F(ConfigIo, ProfilesNobodyChoseAreCheckedToo) {
                 ElementsAre(HasSubstr("profile.tiny must be a table ([profile.tiny]), got the integer 3")));
 }
 
-TEST_F(ConfigIo, CheckingAProfileLeavesTheListsAlone) {
-    const Config config = read("[profile.tiny]\nruns = [{}, {}]\ndefaults = []\n");
+TEST_F(ConfigIo, CheckingAProfileChangesNothing) {
+    const Config config = read("[profile.tiny]\nsteps = 5\nsizes = [1]\nruns = [{}, {}]\ndefaults = []\n");
     EXPECT_THAT(config.runs, IsEmpty());
     EXPECT_EQ(config.defaults.size(), 1u);
+    EXPECT_EQ(config.steps, 100);
+    EXPECT_THAT(config.sizes, IsEmpty());
 }
 
 TEST_F(ConfigIo, OverridesComeLast) {
@@ -316,7 +318,7 @@ TEST_F(ConfigIo, OverridesComeLast) {
     EXPECT_EQ(config.runs.at(1).loss.beta, 7.0);
     EXPECT_EQ(config.runs.at(0).name, "5");
     EXPECT_EQ(read("", "", {"title="}).title, "");
-    EXPECT_EQ(read("", "", {"title=a\nsteps=3"}).title, "a\nsteps=3");
+    EXPECT_EQ(read("", "", {"title=1\nsteps=3"}).title, "1\nsteps=3");
     EXPECT_EQ(read("", "", {"defaults=[]"}).defaults.size(), 0u);
 }
 

@@ -1,0 +1,30 @@
+#!/usr/bin/env bash
+# Sets the machine up, configures and builds: scripts/build.sh [TARGET...] (default: everything).
+#
+#   LINVOX_BUILD   build folder (default: build)
+#   LINVOX_JOBS    compilers at a time (default: the cores, but no more than 1 GiB of memory each)
+#   LINVOX_STRICT  ON makes warnings errors
+# and what scripts/setup.sh reads.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+scripts/setup.sh
+build=${LINVOX_BUILD:-build}
+memory_gib=$(awk '/^MemAvailable/ { print int($2 / 1048576) }' /proc/meminfo)
+jobs=$(nproc)
+[ "$memory_gib" -ge "$jobs" ] || jobs=$((memory_gib > 1 ? memory_gib : 1))
+jobs=${LINVOX_JOBS:-$jobs}
+
+settings=("-DLINVOX_TORCH=$(scripts/find_torch.sh)")
+[ -z "${LINVOX_STRICT:-}" ] || settings+=("-DLINVOX_STRICT=$LINVOX_STRICT")
+# An existing folder keeps the generator and the build type it was made with.
+[ -f "$build/CMakeCache.txt" ] || settings+=(-G Ninja -DCMAKE_BUILD_TYPE=Release)
+echo "build: configuring $build/"
+cmake -S . -B "$build" "${settings[@]}" >"$build.log" 2>&1 || { cat "$build.log" >&2 && exit 1; }
+rm -f "$build.log"
+echo "build: compiling ${*:-everything} with $jobs jobs"
+SECONDS=0
+targets=()
+[ $# -eq 0 ] || targets=(--target "$@")
+cmake --build "$build" --parallel "$jobs" "${targets[@]}"
+echo "build: done in $SECONDS s"

@@ -1,0 +1,81 @@
+#include "src/generate/incremental_decoder.h"
+
+#include <ATen/TensorOperators.h>
+#include <ATen/core/grad_mode.h>
+#include <ATen/ops/embedding.h>
+#include <ATen/ops/empty.h>
+#include <ATen/ops/linear.h>
+#include <ATen/ops/mm.h>
+#include <fmt/format.h>
+
+#include "src/base/error.h"
+#include "src/model/layer_ops.h"
+
+namespace linvox {
+namespace {
+
+/// The dtypes of generation: float32 or bfloat16 products and cache.
+PassDtypes generation_dtypes(const Decoder& decoder, Compute compute) {
+    LINVOX_REQUIRE(decoder.embedding_VD.is_cpu(), UserError,
+                   "generation runs on the CPU; move the model there first");
+    const PassDtypes dtypes = pass_dtypes(decoder, compute);
+    LINVOX_REQUIRE(dtypes.product != at::kDouble, UserError,
+                   "generation computes in float32 or bfloat16; cast the float64 model first");
+    return dtypes;
+}
+
+at::Tensor index_tensor(const std::vector<std::int64_t>& values) {
+    at::Tensor tensor = at::empty({static_cast<std::int64_t>(values.size())}, at::kLong);
+    std::copy(values.begin(), values.end(), tensor.mutable_data_ptr<std::int64_t>());
+    return tensor;
+}
+
+}  // namespace
+
+IncrementalDecoder::IncrementalDecoder(const Decoder& decoder, std::int64_t slots, std::int64_t positions,
+                                       Compute compute, std::int64_t vocab_begin, std::int64_t vocab_end)
+    : epsilon_(decoder.config.rms_norm_eps), dtypes_(generation_dtypes(decoder, compute)) {
+    const at::NoGradGuard no_grad;
+    embedding_VD_ = decoder.embedding_VD.detach();
+    first_norm_D_ = decoder.layers[0].input_norm_D.detach().to(dtypes_.residual);
+    head_DR_ = head_weight(decoder).detach().slice(0, vocab_begin, vocab_end).to(dtypes_.product).t();
+    for (std::size_t i = 0; i < decoder.layers.size(); ++i)
+        layers_.push_back(layer_products(decoder, i, dtypes_));
+    cache_ = make_kv_cache(decoder.config, slots, positions, dtypes_.product);
+}
+
+std::int64_t IncrementalDecoder::take_slot() {
+    LINVOX_ASSERT(!cache_.free_slots.empty(), "no free place in the KV cache");
+    const std::int64_t slot = cache_.free_slots.back();
+    cache_.free_slots.pop_back();
+    return slot;
+}
+
+void IncrementalDecoder::give_slot(std::int64_t slot) { cache_.free_slots.push_back(slot); }
+
+at::Tensor IncrementalDecoder::run(const std::vector<NewToken>& tokens, const std::vector<std::int64_t>& rows) {
+    const at::NoGradGuard no_grad;
+    std::vector<std::int64_t> ids;
+    std::vector<TokenPlace> places;
+    for (const NewToken& token : tokens) {
+        ids.push_back(token.id);
+        places.push_back(token.place);
+        LINVOX_ASSERT(token.place.position < cache_.capacity, "position {} of a KV cache of {}",
+                      token.place.position, cache_.capacity);
+    }
+    const at::Tensor embedded = at::embedding(embedding_VD_, index_tensor(ids)).to(dtypes_.product);
+    auto [x_TD, y_TD] = residual_norm({}, embedded, first_norm_D_, epsilon_, {});
+    for (std::size_t i = 0; i < layers_.size(); ++i) {
+        const LayerProducts& layer = layers_[i];
+        at::Tensor qkv_TW = at::linear(y_TD, layer.qkv_weight, layer.qkv_bias);
+        if (layer.q_norm.defined()) qkv_TW = norm_heads(qkv_TW, layer, epsilon_);
+        const at::Tensor mixed = cached_attention(cache_, static_cast<std::int64_t>(i), qkv_TW, places);
+        std::tie(x_TD, y_TD) =
+            residual_norm(x_TD, at::linear(mixed, layer.o_weight), layer.post_norm, epsilon_, {});
+        const at::Tensor mlp_TD = at::linear(swiglu(at::linear(y_TD, layer.gate_up_weight)), layer.down_weight);
+        std::tie(x_TD, y_TD) = residual_norm(x_TD, mlp_TD, layer.next_norm, epsilon_, {});
+    }
+    return at::mm(y_TD.index_select(0, index_tensor(rows)), head_DR_).to(at::kFloat).contiguous();
+}
+
+}  // namespace linvox
