@@ -20,8 +20,9 @@ struct DtwResult {
     std::vector<DtwStep> path;    // from (0, 0) to the last rows; empty for dtw_cost()
 };
 
-/// a [rows_a, dim], b [rows_b, dim], row-major. 2 bits of memory per cell. Throws BugError when a
-/// side is empty or a size does not fit.
+/// a [rows_a, dim], b [rows_b, dim], row-major. 2 bits of memory per cell. Local costs have the
+/// precision of the features, sums are double. Throws BugError when a side is empty or a size does
+/// not fit.
 DtwResult dtw(std::span<const double> a, std::span<const double> b, std::size_t dim);
 DtwResult dtw(std::span<const float> a, std::span<const float> b, std::size_t dim);
 

@@ -24,13 +24,15 @@ public:
     /// Rows of a prompt; returns where they stand.
     Span add_prompt(const std::vector<std::int32_t>& prompt_ids) {
         const std::int32_t begin = rows();
-        for (std::size_t i = 0; i < prompt_ids.size(); ++i) add_row(prompt_ids[i], static_cast<std::int64_t>(i));
+        for (std::size_t i = 0; i < prompt_ids.size(); ++i)
+            add_row(prompt_ids[i], static_cast<std::int64_t>(i));
         return {begin, rows()};
     }
 
     /// Rows and labels of an answer behind the prompt at `prompt`.
     void add_answer(const TokenSequence& answer, const Span& prompt, const std::string& id) {
-        LINVOX_REQUIRE(answer.scored_count() > 0, DataError, "record '{}': an answer has no scored token", id);
+        LINVOX_REQUIRE(answer.scored_count() > 0, DataError, "record '{}': an answer has no scored token",
+                       id);
         const std::int32_t begin = rows();
         const std::int32_t prompt_length = prompt.end - prompt.begin;
         auto given = answer.given.begin();
@@ -39,7 +41,8 @@ public:
             while (given != answer.given.end() && given->end <= i) ++given;
             if (given != answer.given.end() && given->begin <= i) continue;
             LINVOX_REQUIRE(i > 0 || prompt_length > 0, DataError,
-                           "record '{}': the first token of an answer is scored but nothing stands before it", id);
+                           "record '{}': the first token of an answer is scored but nothing stands before it",
+                           id);
             row_.push_back(i > 0 ? begin + i - 1 : prompt.end - 1);  // the shift by one
             label_.push_back(answer.ids[i]);
             answer_.push_back(answers_);
@@ -130,8 +133,8 @@ PackedBatch pack(const std::vector<SequenceGroup>& groups, Layout layout) {
 
 BatchPlan plan_batches(const std::vector<SequenceGroup>& groups, const std::vector<std::size_t>& order,
                        const PackConfig& config) {
-    LINVOX_ASSERT(config.token_budget > 0 && config.window > 0, "token budget {} and window {} must be positive",
-                  config.token_budget, config.window);
+    LINVOX_ASSERT(config.token_budget > 0 && config.window > 0,
+                  "token budget {} and window {} must be positive", config.token_budget, config.window);
     BatchPlan plan;
     for (std::size_t begin = 0; begin < order.size(); begin += static_cast<std::size_t>(config.window)) {
         const std::size_t end = std::min(order.size(), begin + static_cast<std::size_t>(config.window));

@@ -17,7 +17,7 @@ const Choices kPerturbKinds = {"repeat", "drop", "shuffle", "cut_tail", "insert_
 
 std::string known_direction(const std::string& metric) {
     static const std::map<std::string, std::string> kDirections = {
-        {"cer", "lower"},        {"wer", "lower"},           {"per", "lower"},    {"mcd", "lower"},
+        {"cer", "lower"},        {"wer", "lower"},           {"per", "lower"},      {"mcd", "lower"},
         {"repetition", "lower"}, {"silence_share", "lower"}, {"spk_sim", "higher"}, {"utmos", "higher"},
         {"dnsmos", "higher"},    {"correct", "higher"},
     };
@@ -50,7 +50,8 @@ void PairConfig::visit(ConfigVisitor& v) {
     v.field("per_prompt", per_prompt, "chosen answers per prompt", Range{1, 1000});
     v.field("rejected_per_chosen", rejected_per_chosen, "rejected answers per chosen one", Range{1, 1000});
     v.choice("chosen_from", chosen_from, "where chosen answers come from", {"candidates", "reference"});
-    v.field("reference_share", reference_share, "share of prompts whose recording is chosen", Range{0.0, 1.0});
+    v.field("reference_share", reference_share, "share of prompts whose recording is chosen",
+            Range{0.0, 1.0});
     v.field("unscored", unscored, "take the recording as better without comparing scores");
     v.field("drop_group", drop_group, "one invalid candidate drops all of its prompt");
     v.field("max_tokens", max_tokens, "longest prompt + answer; longer ones are dropped; 0: no limit",
@@ -66,7 +67,8 @@ void check(const PairConfig& config) {
     for (const PairMetric& metric : config.metrics) {
         if (metric.better == "known" && known_direction(metric.name).empty())
             problems.push_back(fmt::format(
-                "pairs.metrics: '{}' has no known direction; set better = \"lower\" or \"higher\"", metric.name));
+                "pairs.metrics: '{}' has no known direction; set better = \"lower\" or \"higher\"",
+                metric.name));
         if (std::count_if(config.metrics.begin(), config.metrics.end(),
                           [&](const PairMetric& other) { return other.name == metric.name; }) > 1)
             problems.push_back(fmt::format("pairs.metrics: '{}' is listed twice", metric.name));
@@ -74,15 +76,17 @@ void check(const PairConfig& config) {
     if (config.rule == "correct" && (config.metrics.empty() || config.metrics[0].name != "correct"))
         problems.push_back("pairs.rule = correct needs the metric 'correct' first in pairs.metrics");
     if (config.unscored && (config.chosen_from != "reference" || config.reference_share < 1.0))
-        problems.push_back("pairs.unscored needs pairs.chosen_from = \"reference\" for all prompts "
-                           "(reference_share = 1)");
+        problems.push_back(
+            "pairs.unscored needs pairs.chosen_from = \"reference\" for all prompts "
+            "(reference_share = 1)");
     const auto& kinds = config.perturb.kinds;
-    if (std::find(kinds.begin(), kinds.end(), "insert_silence") != kinds.end() && config.perturb.silence_id < 0)
+    if (std::find(kinds.begin(), kinds.end(), "insert_silence") != kinds.end() &&
+        config.perturb.silence_id < 0)
         problems.push_back("pairs.perturb.kinds has insert_silence; set pairs.perturb.silence_id");
     for (const std::string& kind : kinds)
         if (std::find(kPerturbKinds.begin(), kPerturbKinds.end(), kind) == kPerturbKinds.end())
-            problems.push_back(fmt::format("pairs.perturb.kinds: '{}' is not one of {}", kind,
-                                           join(kPerturbKinds, " ")));
+            problems.push_back(
+                fmt::format("pairs.perturb.kinds: '{}' is not one of {}", kind, join(kPerturbKinds, " ")));
     if (!problems.empty()) throw ConfigError(join(problems, "\n"));
 }
 

@@ -48,7 +48,8 @@ std::vector<Ranked> by_index(const std::vector<int>& among) {
 }
 
 /// Ascending cost, ties by the first metric (best first), then by index.
-std::vector<Ranked> order_best_first(const std::vector<int>& among, const std::vector<std::vector<double>>& values,
+std::vector<Ranked> order_best_first(const std::vector<int>& among,
+                                     const std::vector<std::vector<double>>& values,
                                      const std::vector<double>& cost) {
     std::vector<std::size_t> order(among.size());
     for (std::size_t i = 0; i < order.size(); ++i) order[i] = i;
@@ -61,7 +62,8 @@ std::vector<Ranked> order_best_first(const std::vector<int>& among, const std::v
 }
 
 std::size_t quantile_size(std::size_t count, const PairConfig& config) {
-    return std::max<std::size_t>(1, static_cast<std::size_t>(std::floor(config.quantile * static_cast<double>(count))));
+    return std::max<std::size_t>(
+        1, static_cast<std::size_t>(std::floor(config.quantile * static_cast<double>(count))));
 }
 
 }  // namespace
@@ -71,7 +73,8 @@ double direction_sign(const PairMetric& metric) {
     return better == "higher" ? 1.0 : -1.0;
 }
 
-std::optional<std::vector<double>> turned_scores(const Candidate& candidate, const std::vector<PairMetric>& metrics) {
+std::optional<std::vector<double>> turned_scores(const Candidate& candidate,
+                                                 const std::vector<PairMetric>& metrics) {
     std::vector<double> values;
     for (const PairMetric& metric : metrics) {
         const auto found = candidate.scores.find(metric.name);
@@ -99,7 +102,8 @@ std::vector<Ranked> worst_candidates(const CandidateRecord& group, const std::ve
     const auto values = score_table(group, among, config.metrics);
     std::vector<Ranked> ranked = order_best_first(among, values, costs(values, config));
     std::reverse(ranked.begin(), ranked.end());
-    if (config.rule == "rank_sum") ranked.resize(std::min(ranked.size(), quantile_size(among.size(), config)));
+    if (config.rule == "rank_sum")
+        ranked.resize(std::min(ranked.size(), quantile_size(among.size(), config)));
     if (config.rule == "correct") std::erase_if(ranked, [](const Ranked& r) { return r.cost == 0.0; });
     return ranked;
 }
@@ -122,7 +126,8 @@ std::vector<int> pareto_fronts(const std::vector<std::vector<double>>& values) {
     return front;
 }
 
-std::vector<double> rank_sums(const std::vector<std::vector<double>>& values, const std::vector<double>& weights) {
+std::vector<double> rank_sums(const std::vector<std::vector<double>>& values,
+                              const std::vector<double>& weights) {
     std::vector<double> sums(values.size(), 0.0);
     for (std::size_t m = 0; m < weights.size(); ++m) {
         for (std::size_t i = 0; i < values.size(); ++i) {

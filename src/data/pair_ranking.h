@@ -21,7 +21,8 @@ struct Ranked {
 double direction_sign(const PairMetric& metric);
 
 /// The metrics of a candidate turned so that higher is better; empty when one is missing.
-std::optional<std::vector<double>> turned_scores(const Candidate& candidate, const std::vector<PairMetric>& metrics);
+std::optional<std::vector<double>> turned_scores(const Candidate& candidate,
+                                                 const std::vector<PairMetric>& metrics);
 
 /// Who may be chosen, best first: the first front (pareto), the best quantile (rank_sum), the right ones
 /// (correct). All of them by index when config.unscored.
@@ -36,7 +37,8 @@ std::vector<Ranked> worst_candidates(const CandidateRecord& group, const std::ve
 std::vector<int> pareto_fronts(const std::vector<std::vector<double>>& values);
 
 /// Weighted sum of ranks per candidate, rank 1 the best, ties share the mean rank.
-std::vector<double> rank_sums(const std::vector<std::vector<double>>& values, const std::vector<double>& weights);
+std::vector<double> rank_sums(const std::vector<std::vector<double>>& values,
+                              const std::vector<double>& weights);
 
 /// The same by candidate index.
 std::map<int, double> rank_sums_of(const CandidateRecord& group, const std::vector<int>& among,

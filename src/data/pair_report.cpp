@@ -56,7 +56,8 @@ json drops_json(const DropTable& table) {
 /// One row per pair, in columns.
 struct PairColumns {
     std::vector<double> chosen_tokens, rejected_tokens, length_gap;
-    std::map<std::string, std::vector<double>> score_gap, gap_lengths;  // per metric; lengths of the same pairs
+    std::map<std::string, std::vector<double>> score_gap,
+        gap_lengths;  // per metric; lengths of the same pairs
     std::vector<double> margin, margin_lengths;
 };
 
@@ -106,10 +107,11 @@ json gaps_json(const PairColumns& columns) {
         json quantiles = json::object();
         for (const int percent : {0, 10, 25, 50, 75, 90, 100})
             quantiles[fmt::format("p{}", percent)] = quantile_of(gaps, percent / 100.0);
-        object[metric] = {{"pairs", gaps.size()},
-                          {"mean", mean(gaps)},
-                          {"quantiles", quantiles},
-                          {"correlation_with_length", number(correlation(gaps, columns.gap_lengths.at(metric)))}};
+        object[metric] = {
+            {"pairs", gaps.size()},
+            {"mean", mean(gaps)},
+            {"quantiles", quantiles},
+            {"correlation_with_length", number(correlation(gaps, columns.gap_lengths.at(metric)))}};
     }
     return object;
 }
@@ -153,23 +155,28 @@ json warnings_json(const json& report) {
     json warnings = json::array();
     const auto& length = report["length"];
     if (!length.is_null() && (length["ratio"] < 0.8 || length["ratio"] > 1.25))
-        warnings.push_back(fmt::format("chosen answers are {:.2f} times as long as rejected ones (usual: 0.8 to 1.25); "
-                                       "the model may learn length instead of quality",
-                                       length["ratio"].get<double>()));
+        warnings.push_back(
+            fmt::format("chosen answers are {:.2f} times as long as rejected ones (usual: 0.8 to 1.25); "
+                        "the model may learn length instead of quality",
+                        length["ratio"].get<double>()));
     if (report["source"]["chosen"].size() == 1 && report["source"]["rejected"].size() == 1 &&
         report["source"]["chosen"].begin().key() != report["source"]["rejected"].begin().key())
-        warnings.push_back("all chosen answers come from one source and all rejected ones from another; the model "
-                           "may learn the source instead of quality");
+        warnings.push_back(
+            "all chosen answers come from one source and all rejected ones from another; the model "
+            "may learn the source instead of quality");
     if (report["duplicates"] > 0)
-        warnings.push_back(fmt::format("{} pair(s) occur more than once", report["duplicates"].get<std::int64_t>()));
+        warnings.push_back(
+            fmt::format("{} pair(s) occur more than once", report["duplicates"].get<std::int64_t>()));
     return warnings;
 }
 
 void append_drops(std::string& text, const json& table) {
     for (const auto& [rule, drop] : table.items()) {
         std::string examples;
-        for (const auto& id : drop["examples"]) examples += (examples.empty() ? "" : ", ") + id.get<std::string>();
-        text += fmt::format("    {:<20} {:>6}   e.g. {}\n", rule, drop["count"].get<std::int64_t>(), examples);
+        for (const auto& id : drop["examples"])
+            examples += (examples.empty() ? "" : ", ") + id.get<std::string>();
+        text +=
+            fmt::format("    {:<20} {:>6}   e.g. {}\n", rule, drop["count"].get<std::int64_t>(), examples);
     }
 }
 
@@ -205,22 +212,26 @@ std::string pair_report_text(const json& report) {
     const auto count = [](const json& value) { return value.get<std::int64_t>(); };
     std::string text = fmt::format("pairs by rule {}\n", report["rule"].get<std::string>());
     const auto &prompts = report["prompts"], &candidates = report["candidates"], &pairs = report["pairs"];
-    text += fmt::format("  prompts     {} read, {} with pairs\n", count(prompts["read"]), count(prompts["with_pairs"]));
+    text += fmt::format("  prompts     {} read, {} with pairs\n", count(prompts["read"]),
+                        count(prompts["with_pairs"]));
     append_drops(text, prompts["without"]);
-    text += fmt::format("  candidates  {} read, {} eligible\n", count(candidates["read"]), count(candidates["eligible"]));
+    text += fmt::format("  candidates  {} read, {} eligible\n", count(candidates["read"]),
+                        count(candidates["eligible"]));
     append_drops(text, candidates["set_aside"]);
     text += fmt::format("  pairs       {} proposed, {} kept, {} more by damage\n", count(pairs["proposed"]),
                         count(pairs["kept"]), count(pairs["perturbed"]));
     append_drops(text, pairs["dropped"]);
     if (const auto& length = report["length"]; !length.is_null())
-        text += fmt::format("  tokens      chosen {} (median {}), rejected {} (median {}), ratio {}, chosen longer in {}\n",
-                            number_text(length["chosen"]["mean"]), number_text(length["chosen"]["median"]),
-                            number_text(length["rejected"]["mean"]), number_text(length["rejected"]["median"]),
-                            number_text(length["ratio"]), number_text(length["chosen_longer"]));
+        text += fmt::format(
+            "  tokens      chosen {} (median {}), rejected {} (median {}), ratio {}, chosen longer in {}\n",
+            number_text(length["chosen"]["mean"]), number_text(length["chosen"]["median"]),
+            number_text(length["rejected"]["mean"]), number_text(length["rejected"]["median"]),
+            number_text(length["ratio"]), number_text(length["chosen_longer"]));
     for (const auto& [metric, gap] : report["score_gap"].items())
-        text += fmt::format("  gap {:<10} median {}, 10 % {}, 90 % {}, correlation with length {}\n", metric,
-                            number_text(gap["quantiles"]["p50"]), number_text(gap["quantiles"]["p10"]),
-                            number_text(gap["quantiles"]["p90"]), number_text(gap["correlation_with_length"]));
+        text +=
+            fmt::format("  gap {:<10} median {}, 10 % {}, 90 % {}, correlation with length {}\n", metric,
+                        number_text(gap["quantiles"]["p50"]), number_text(gap["quantiles"]["p10"]),
+                        number_text(gap["quantiles"]["p90"]), number_text(gap["correlation_with_length"]));
     for (const auto& warning : report["warnings"]) text += "  warning: " + warning.get<std::string>() + "\n";
     return text;
 }

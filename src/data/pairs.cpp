@@ -155,7 +155,8 @@ private:
         record.info = group_.info;
         record.info.id = fmt::format("{}#{}", group_.info.id, number);
         record.chosen = answer(chosen.index);
-        record.why = fmt::format("{}{} {}", chosen.index < 0 ? "reference " : "", config_.rule, metric_names());
+        record.why =
+            fmt::format("{}{} {}", chosen.index < 0 ? "reference " : "", config_.rule, metric_names());
         for (const Ranked& rejected : worst_candidates(group_, eligible_, config_)) {
             if (static_cast<std::int64_t>(record.rejected.size()) == config_.rejected_per_chosen) break;
             if (rejected.index == chosen.index) continue;
@@ -219,8 +220,8 @@ void add_perturbed(PairResult& result, std::vector<PerturbSource> sources, const
     if (config.perturb.kinds.empty()) return;
     const double share = config.perturb.share;
     const auto kept = static_cast<double>(result.counts.pairs_kept);
-    const std::size_t limit = share >= 1.0 ? sources.size()
-                                           : static_cast<std::size_t>(share / (1.0 - share) * kept + 1e-9);
+    const std::size_t limit =
+        share >= 1.0 ? sources.size() : static_cast<std::size_t>(share / (1.0 - share) * kept + 1e-9);
     std::sort(sources.begin(), sources.end(), [&](const PerturbSource& a, const PerturbSource& b) {
         return std::pair(prompt_draw(config.seed, "perturb", a.info.id), a.info.id) <
                std::pair(prompt_draw(config.seed, "perturb", b.info.id), b.info.id);
@@ -232,8 +233,8 @@ void add_perturbed(PairResult& result, std::vector<PerturbSource> sources, const
         auto rejected = perturb(source.best, kind, config.perturb,
                                 mix_seed(static_cast<std::uint64_t>(config.seed), "damage", source.info.id));
         if (!rejected) continue;
-        PreferenceRecord record{std::move(source.info), std::move(source.best), {std::move(*rejected)}, {},
-                                "perturb " + kind};
+        PreferenceRecord record{
+            std::move(source.info), std::move(source.best), {std::move(*rejected)}, {}, "perturb " + kind};
         record.info.id += "#" + kind;
         result.records.push_back(std::move(record));
         ++result.counts.pairs_perturbed;
@@ -244,7 +245,8 @@ void add_perturbed(PairResult& result, std::vector<PerturbSource> sources, const
 std::set<std::string> prompts_with_pairs(const std::vector<PreferenceRecord>& records) {
     std::set<std::string> ids;
     for (const PreferenceRecord& record : records)
-        if (!record.why.starts_with("perturb ")) ids.insert(record.info.id.substr(0, record.info.id.rfind('#')));
+        if (!record.why.starts_with("perturb "))
+            ids.insert(record.info.id.substr(0, record.info.id.rfind('#')));
     return ids;
 }
 
@@ -273,8 +275,9 @@ PairResult build_pairs(const std::vector<CandidateRecord>& groups, const PairCon
     return result;
 }
 
-void drop_reference_gaps(PairResult& result, double max_gap,
-                         const std::function<double(const PreferenceRecord&, const Candidate&)>& mean_logprob) {
+void drop_reference_gaps(
+    PairResult& result, double max_gap,
+    const std::function<double(const PreferenceRecord&, const Candidate&)>& mean_logprob) {
     PairCounts& counts = result.counts;
     const std::set<std::string> before = prompts_with_pairs(result.records);
     for (PreferenceRecord& record : result.records) {

@@ -21,7 +21,7 @@ struct PairMetric {
     double weight = 1.0;           // of its rank (rank_sum)
     double min_gap = 0.0;          // least difference chosen - rejected, in the metric's unit
     bool use_floor = false;
-    double floor = 0.0;            // the chosen answer must be at least this good
+    double floor = 0.0;  // the chosen answer must be at least this good
     void visit(ConfigVisitor& v);
 };
 
@@ -37,14 +37,14 @@ struct PerturbConfig {
 struct PairConfig {
     std::string rule = "pareto";  // pareto, rank_sum, correct
     std::vector<PairMetric> metrics;
-    double quantile = 0.2;                  // rank_sum: best and worst share of a group
-    std::int64_t per_prompt = 1;            // chosen answers per prompt
+    double quantile = 0.2;        // rank_sum: best and worst share of a group
+    std::int64_t per_prompt = 1;  // chosen answers per prompt
     std::int64_t rejected_per_chosen = 1;
-    std::string chosen_from = "candidates"; // candidates, reference
-    double reference_share = 1.0;           // share of prompts that take the recording as chosen
-    bool unscored = false;                  // reference as chosen without comparing scores
-    bool drop_group = false;                // one invalid candidate drops its prompt
-    std::int64_t max_tokens = 0;            // prompt + answer; longer sides are dropped; 0: no limit
+    std::string chosen_from = "candidates";  // candidates, reference
+    double reference_share = 1.0;            // share of prompts that take the recording as chosen
+    bool unscored = false;                   // reference as chosen without comparing scores
+    bool drop_group = false;                 // one invalid candidate drops its prompt
+    std::int64_t max_tokens = 0;             // prompt + answer; longer sides are dropped; 0: no limit
     std::int64_t seed = 0;
     PerturbConfig perturb;
     void visit(ConfigVisitor& v);
@@ -67,7 +67,7 @@ enum class DropRule {
     over_long,
     below_floor,
     identical,
-    not_better,     // rejected better on a selected metric, or no metric strictly worse
+    not_better,  // rejected better on a selected metric, or no metric strictly worse
     gap_too_small,
     no_reference,   // chosen_from = "reference" without a recording
     reference_gap,  // drop_reference_gaps()
@@ -108,14 +108,15 @@ PairResult build_pairs(const std::vector<CandidateRecord>& groups, const PairCon
 
 /// Drops rejected answers whose mean reference log-probability lies more than `max_gap` nats per token
 /// below or above the chosen one's, counted under reference_gap.
-void drop_reference_gaps(PairResult& result, double max_gap,
-                         const std::function<double(const PreferenceRecord&, const Candidate&)>& mean_logprob);
+void drop_reference_gaps(
+    PairResult& result, double max_gap,
+    const std::function<double(const PreferenceRecord&, const Candidate&)>& mean_logprob);
 
 /// A damaged copy of an answer that differs from it: repeat, drop, shuffle or cut_tail of codes, or
 /// insert_silence. Damage falls on whole frames of scored runs; given tokens and the last token of a run
 /// (boundary or end) stay. Empty when the answer is too short.
-std::optional<Candidate> perturb(const Candidate& original, const std::string& kind, const PerturbConfig& config,
-                                 std::uint64_t seed);
+std::optional<Candidate> perturb(const Candidate& original, const std::string& kind,
+                                 const PerturbConfig& config, std::uint64_t seed);
 
 /// True when the prompt belongs to the held-out part: a hash of its ids, so that one prompt never
 /// stands on both sides.

@@ -73,7 +73,8 @@ void damage(std::vector<std::int32_t>& codes, const std::string& kind, const Per
     } else if (kind == "cut_tail") {
         codes.erase(codes.end() - count * size, codes.end());
     } else if (kind == "insert_silence") {
-        codes.insert(first, static_cast<std::size_t>(count * size), static_cast<std::int32_t>(config.silence_id));
+        codes.insert(first, static_cast<std::size_t>(count * size),
+                     static_cast<std::int32_t>(config.silence_id));
     } else if (kind == "shuffle") {
         std::vector<std::int64_t> order;
         for (std::int64_t i = 0; i < count; ++i) order.push_back(i);
@@ -102,15 +103,16 @@ void damage_run(Run& run, const std::string& kind, const PerturbConfig& config, 
 void damage_runs(std::vector<Run>& runs, const std::string& kind, const PerturbConfig& config, Rng& rng) {
     if (runs.size() == 1) return damage_run(runs[0], kind, config, config.span_share, rng);
     const auto count = std::clamp<std::size_t>(
-        static_cast<std::size_t>(std::lround(config.span_share * static_cast<double>(runs.size()))), 1, runs.size());
+        static_cast<std::size_t>(std::lround(config.span_share * static_cast<double>(runs.size()))), 1,
+        runs.size());
     const std::size_t begin = kind == "cut_tail" ? runs.size() - count : rng.below(runs.size() - count + 1);
     for (std::size_t i = begin; i < begin + count; ++i) damage_run(runs[i], kind, config, 0.5, rng);
 }
 
 }  // namespace
 
-std::optional<Candidate> perturb(const Candidate& original, const std::string& kind, const PerturbConfig& config,
-                                 std::uint64_t seed) {
+std::optional<Candidate> perturb(const Candidate& original, const std::string& kind,
+                                 const PerturbConfig& config, std::uint64_t seed) {
     std::vector<std::int32_t> tail;
     const std::vector<Run> runs = split_runs(original.answer, tail);
     constexpr int kAttempts = 20;  // a shuffle of equal frames, or runs of one code, may change nothing

@@ -67,7 +67,8 @@ json record_json(const CandidateRecord& record) {
     json object = info_json(record.info);
     if (record.reference) object["reference"] = candidate_json(*record.reference);
     object["candidates"] = json::array();
-    for (const Candidate& candidate : record.candidates) object["candidates"].push_back(candidate_json(candidate));
+    for (const Candidate& candidate : record.candidates)
+        object["candidates"].push_back(candidate_json(candidate));
     return object;
 }
 
@@ -121,9 +122,12 @@ void write_records(const std::filesystem::path& path, RecordFile<Record> const& 
 
 std::string finish_name(Finish finish) {
     switch (finish) {
-        case Finish::stop: return "stop";
-        case Finish::length: return "length";
-        case Finish::error: return "error";
+        case Finish::stop:
+            return "stop";
+        case Finish::length:
+            return "length";
+        case Finish::error:
+            return "error";
     }
     throw BugError("a finish without a name");
 }

@@ -84,8 +84,8 @@ struct SftExample {
 
 /// The header line. Digests state what a file was made from: {"model": "9f...", "codec": "..."}.
 struct RecordHeader {
-    std::string kind;              // candidates, pairs, sft
-    std::int64_t vocab_size = 0;   // 0: unknown, so that only the sign of ids is checked
+    std::string kind;                    // candidates, pairs, sft
+    std::int64_t vocab_size = 0;         // 0: unknown, so that only the sign of ids is checked
     std::vector<std::int32_t> stop_ids;  // ids that end an answer; empty when none is declared
     std::map<std::string, std::string> digests;
     bool operator==(const RecordHeader&) const = default;

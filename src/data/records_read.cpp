@@ -12,6 +12,7 @@
 #include "src/base/error.h"
 #include "src/base/jsonl.h"
 #include "src/base/text.h"
+#include "src/data/record_fields.h"
 #include "src/data/records.h"
 
 namespace linvox {
@@ -27,104 +28,6 @@ struct ReadContext {
     std::int64_t stops_appended = 0;
 };
 
-void require_known_fields(const json& object, const std::string& where, const std::vector<std::string>& known) {
-    for (const auto& [key, value] : object.items()) {
-        if (std::find(known.begin(), known.end(), key) != known.end()) continue;
-        const std::string near = nearest_name(key, known);
-        throw DataError(fmt::format("{}unknown field \"{}\"{}; free data belong under \"meta\"", where, key,
-                                    near.empty() ? "" : fmt::format(", did you mean \"{}\"?", near)));
-    }
-}
-
-const json& require_field(const json& object, const std::string& name) {
-    const auto found = object.find(name);
-    LINVOX_REQUIRE(found != object.end(), DataError, "\"{}\" is missing", name);
-    return *found;
-}
-
-std::string string_field(const json& object, const std::string& name) {
-    const auto found = object.find(name);
-    if (found == object.end() || found->is_null()) return "";
-    LINVOX_REQUIRE(found->is_string(), DataError, "\"{}\" must be a string, found {}", name, found->type_name());
-    return found->get<std::string>();
-}
-
-double number_field(const json& object, const std::string& name, double fallback) {
-    const auto found = object.find(name);
-    if (found == object.end()) return fallback;
-    LINVOX_REQUIRE(found->is_number(), DataError, "\"{}\" must be a number, found {}", name, found->type_name());
-    return found->get<double>();
-}
-
-std::int64_t integer_field(const json& object, const std::string& name, std::int64_t fallback) {
-    const auto found = object.find(name);
-    if (found == object.end()) return fallback;
-    LINVOX_REQUIRE(found->is_number_integer(), DataError, "\"{}\" must be an integer, found {}", name,
-                   found->dump());
-    return found->get<std::int64_t>();
-}
-
-std::vector<std::int32_t> parse_ids(const json& list, const std::string& name, const RecordHeader& header) {
-    LINVOX_REQUIRE(list.is_array(), DataError, "{} must be a list of ids, found {}", name, list.type_name());
-    std::vector<std::int32_t> ids;
-    ids.reserve(list.size());
-    const std::int64_t limit = header.vocab_size > 0 ? header.vocab_size : std::int64_t{1} << 31;
-    for (std::size_t i = 0; i < list.size(); ++i) {
-        LINVOX_REQUIRE(list[i].is_number_integer(), DataError, "{}[{}] = {} is not an integer id", name, i,
-                       list[i].dump());
-        // Unsigned values above the signed range wrap to negative ones, which the next check refuses.
-        const std::int64_t id = list[i].get<std::int64_t>();
-        LINVOX_REQUIRE(id >= 0, DataError, "{}[{}] = {} is negative", name, i, list[i].dump());
-        LINVOX_REQUIRE(id < limit, DataError,
-                       "{}[{}] = {} is outside the vocabulary ({}); the file was made with another tokenizer",
-                       name, i, id, limit);
-        ids.push_back(static_cast<std::int32_t>(id));
-    }
-    return ids;
-}
-
-std::vector<Span> parse_given(const json& list, const std::string& name, std::size_t length) {
-    LINVOX_REQUIRE(list.is_array(), DataError, "{} must be a list of [begin, end) ranges, found {}", name,
-                   list.type_name());
-    std::vector<Span> given;
-    std::int64_t last_end = 0, total = 0;
-    for (std::size_t i = 0; i < list.size(); ++i) {
-        const json& pair = list[i];
-        LINVOX_REQUIRE(pair.is_array() && pair.size() == 2 && pair[0].is_number_integer() &&
-                           pair[1].is_number_integer(),
-                       DataError, "{}[{}] = {} is not a pair [begin, end)", name, i, pair.dump());
-        const auto begin = pair[0].get<std::int64_t>(), end = pair[1].get<std::int64_t>();
-        LINVOX_REQUIRE(begin >= last_end && begin < end && end <= static_cast<std::int64_t>(length), DataError,
-                       "{}[{}] = [{}, {}) must be non-empty, behind the range before it and within the {} ids",
-                       name, i, begin, end, length);
-        given.push_back({static_cast<std::int32_t>(begin), static_cast<std::int32_t>(end)});
-        last_end = end;
-        total += end - begin;
-    }
-    LINVOX_REQUIRE(total < static_cast<std::int64_t>(length), DataError,
-                   "{} covers the whole answer; at least one token must be predicted", name);
-    return given;
-}
-
-Finish parse_finish(const json& value, const std::string& name) {
-    if (value == "stop") return Finish::stop;
-    if (value == "length") return Finish::length;
-    if (value == "error") return Finish::error;
-    throw DataError(fmt::format("{} = {} is not one of \"stop\", \"length\", \"error\"", name, value.dump()));
-}
-
-Scores parse_scores(const json& object, const std::string& name) {
-    LINVOX_REQUIRE(object.is_object(), DataError, "{} must be an object, found {}", name, object.type_name());
-    Scores scores;
-    for (const auto& [metric, value] : object.items()) {
-        LINVOX_REQUIRE(value.is_null() || value.is_number(), DataError,
-                       "{}.{} = {} is neither a number nor null (null is a missing score)", name, metric,
-                       value.dump());
-        scores[metric] = value.is_null() ? std::nullopt : std::optional<double>(value.get<double>());
-    }
-    return scores;
-}
-
 /// Section "EOS": never two, never one that was not generated.
 void settle_stop(Candidate& candidate, const std::string& name, ReadContext& context) {
     const std::vector<std::int32_t>& stops = context.header.stop_ids;
@@ -132,8 +35,8 @@ void settle_stop(Candidate& candidate, const std::string& name, ReadContext& con
     const bool ends_in_stop =
         std::find(stops.begin(), stops.end(), candidate.answer.ids.back()) != stops.end();
     LINVOX_REQUIRE(!(candidate.finish == Finish::length && ends_in_stop), DataError,
-                   "{} has finish \"length\" and ends in the stop id {}; an answer cut by length has none", name,
-                   candidate.answer.ids.back());
+                   "{} has finish \"length\" and ends in the stop id {}; an answer cut by length has none",
+                   name, candidate.answer.ids.back());
     LINVOX_REQUIRE(!(ends_in_stop && candidate.answer.ids.size() == 1), DataError,
                    "{} holds nothing but the stop id {}; a completion needs at least one token", name,
                    candidate.answer.ids.back());
@@ -161,17 +64,18 @@ void refuse_unsupported(const json& object, const std::string& where) {
     for (const char* field : {"weights", "spans", "prompt", "messages", "chosen", "rejected"}) {
         if (!object.contains(field)) continue;
         LINVOX_REQUIRE(!object[field].is_boolean(), DataError,
-                       "{}\"{}\" is true or false: a quality flag, not an answer; pairs need two answers", where,
-                       field);
-        throw DataError(fmt::format("{}\"{}\" is not read here; convert the file to token ids first", where, field));
+                       "{}\"{}\" is true or false: a quality flag, not an answer; pairs need two answers",
+                       where, field);
+        throw DataError(
+            fmt::format("{}\"{}\" is not read here; convert the file to token ids first", where, field));
     }
 }
 
 void parse_origin(Candidate& candidate, const json& object, const std::string& where) {
     static const std::set<std::string> kSources = {"sample", "reference", "perturbed", "other", "human"};
     candidate.source = object.value("source", "sample");
-    LINVOX_REQUIRE(kSources.contains(candidate.source), DataError, "{}source = \"{}\" is not one of {}", where,
-                   candidate.source, fmt::join(kSources, ", "));
+    LINVOX_REQUIRE(kSources.contains(candidate.source), DataError, "{}source = \"{}\" is not one of {}",
+                   where, candidate.source, fmt::join(kSources, ", "));
     candidate.seed = integer_field(object, "seed", 0);
     candidate.temperature = number_field(object, "temperature", 1.0);
     candidate.top_p = number_field(object, "top_p", 1.0);
@@ -185,7 +89,8 @@ void parse_origin(Candidate& candidate, const json& object, const std::string& w
         if (object.contains(field)) candidate.meta[field] = number_field(object, field, 0);
     if (object.contains("meta")) {
         for (const auto& [key, value] : object["meta"].items()) {
-            LINVOX_REQUIRE(value.is_number(), DataError, "{}meta.{} = {} is not a number", where, key, value.dump());
+            LINVOX_REQUIRE(value.is_number(), DataError, "{}meta.{} = {} is not a number", where, key,
+                           value.dump());
             candidate.meta[key] = value.get<double>();
         }
     }
@@ -196,7 +101,8 @@ void parse_origin(Candidate& candidate, const json& object, const std::string& w
 
 Candidate parse_candidate(const json& object, const std::string& where, ReadContext& context,
                           const std::string& default_source) {
-    LINVOX_REQUIRE(object.is_object(), DataError, "{} must be an object, found {}", where, object.type_name());
+    LINVOX_REQUIRE(object.is_object(), DataError, "{} must be an object, found {}", where,
+                   object.type_name());
     refuse_unsupported(object, where + ".");
     std::vector<std::string> known = kOriginFields;
     known.insert(known.end(), {"ids", "given", "finish", "scores"});
@@ -210,8 +116,8 @@ Candidate parse_candidate(const json& object, const std::string& where, ReadCont
     if (object.contains("finish")) candidate.finish = parse_finish(object["finish"], where + ".finish");
     if (object.contains("scores")) candidate.scores = parse_scores(object["scores"], where + ".scores");
     LINVOX_REQUIRE(object.contains("ids"), DataError, "{} has no \"ids\"", where);
-    parse_answer(candidate, object["ids"], object.contains("given") ? &object["given"] : nullptr, where + ".ids",
-                 context);
+    parse_answer(candidate, object["ids"], object.contains("given") ? &object["given"] : nullptr,
+                 where + ".ids", context);
     return candidate;
 }
 
@@ -221,7 +127,8 @@ RecordInfo parse_info(const json& object, const RecordHeader& header) {
     LINVOX_REQUIRE(!info.id.empty(), DataError, "\"id\" is missing or empty");
     refuse_unsupported(object, "");
     info.prompt_ids = parse_ids(require_field(object, "prompt_ids"), "prompt_ids", header);
-    LINVOX_REQUIRE(!info.prompt_ids.empty(), DataError, "prompt_ids is empty; a prompt needs at least one token");
+    LINVOX_REQUIRE(!info.prompt_ids.empty(), DataError,
+                   "prompt_ids is empty; a prompt needs at least one token");
     info.text = string_field(object, "text");
     info.lang = string_field(object, "lang");
     info.task = string_field(object, "task");
@@ -246,9 +153,11 @@ CandidateRecord parse_record(const json& object, ReadContext& context, const Can
     if (object.contains("reference"))
         record.reference = parse_candidate(object["reference"], "reference", context, "reference");
     const json& list = require_field(object, "candidates");
-    LINVOX_REQUIRE(list.is_array() && !list.empty(), DataError, "\"candidates\" must be a list with at least one");
+    LINVOX_REQUIRE(list.is_array() && !list.empty(), DataError,
+                   "\"candidates\" must be a list with at least one");
     for (std::size_t i = 0; i < list.size(); ++i)
-        record.candidates.push_back(parse_candidate(list[i], fmt::format("candidates[{}]", i), context, "sample"));
+        record.candidates.push_back(
+            parse_candidate(list[i], fmt::format("candidates[{}]", i), context, "sample"));
     return record;
 }
 
@@ -257,12 +166,13 @@ const json* rejected_item(const json& object, const std::string& field, std::siz
     const auto found = object.find("rejected_" + field);
     if (found == object.end()) return nullptr;
     LINVOX_REQUIRE(found->is_array() && found->size() == count, DataError,
-                   "rejected_{} must be a list with one entry for each of the {} rejected answers", field, count);
+                   "rejected_{} must be a list with one entry for each of the {} rejected answers", field,
+                   count);
     return &(*found)[i];
 }
 
-Candidate parse_side(const json& ids, const json* given, const json* finish, const json* scores, const json* info,
-                     const std::string& name, ReadContext& context) {
+Candidate parse_side(const json& ids, const json* given, const json* finish, const json* scores,
+                     const json* info, const std::string& name, ReadContext& context) {
     Candidate candidate;
     candidate.source = "other";
     if (info) {
@@ -278,9 +188,9 @@ Candidate parse_side(const json& ids, const json* given, const json* finish, con
 PreferenceRecord parse_record(const json& object, ReadContext& context, const PreferenceRecord*) {
     PreferenceRecord record;
     record.info = parse_info(object, context.header);
-    static const auto known = with_info_fields({"chosen_ids", "chosen_given", "chosen_finish", "chosen_scores",
-                                                "chosen_info", "rejected_ids", "rejected_given", "rejected_finish",
-                                                "rejected_scores", "rejected_info", "margin", "why"});
+    static const auto known = with_info_fields(
+        {"chosen_ids", "chosen_given", "chosen_finish", "chosen_scores", "chosen_info", "rejected_ids",
+         "rejected_given", "rejected_finish", "rejected_scores", "rejected_info", "margin", "why"});
     require_known_fields(object, "", known);
     const auto optional_field = [&](const char* name) -> const json* {
         const auto found = object.find(name);
@@ -299,9 +209,10 @@ PreferenceRecord parse_record(const json& object, ReadContext& context, const Pr
     const std::size_t count = rejected.size();
     for (std::size_t i = 0; i < count; ++i) {
         const std::string name = fmt::format("rejected_ids[{}]", i);
-        record.rejected.push_back(parse_side(
-            rejected[i], rejected_item(object, "given", i, count), rejected_item(object, "finish", i, count),
-            rejected_item(object, "scores", i, count), rejected_item(object, "info", i, count), name, context));
+        record.rejected.push_back(parse_side(rejected[i], rejected_item(object, "given", i, count),
+                                             rejected_item(object, "finish", i, count),
+                                             rejected_item(object, "scores", i, count),
+                                             rejected_item(object, "info", i, count), name, context));
         LINVOX_REQUIRE(record.rejected.back().answer.ids != record.chosen.answer.ids, DataError,
                        "{} is identical to chosen_ids; remove the pair", name);
         LINVOX_REQUIRE(record.rejected.back().finish != Finish::error, DataError,
@@ -318,8 +229,8 @@ SftExample parse_record(const json& object, ReadContext& context, const SftExamp
     static const auto known = with_info_fields({"ids", "given"});
     require_known_fields(object, "", known);
     Candidate side;
-    parse_answer(side, require_field(object, "ids"), object.contains("given") ? &object["given"] : nullptr, "ids",
-                 context);
+    parse_answer(side, require_field(object, "ids"), object.contains("given") ? &object["given"] : nullptr,
+                 "ids", context);
     example.answer = std::move(side.answer);
     return example;
 }
@@ -328,19 +239,22 @@ RecordHeader parse_header(const json& object, const std::string& kind) {
     LINVOX_REQUIRE(object["format"] == "linvox-preference", DataError,
                    "format = {} is not \"linvox-preference\"", object["format"].dump());
     LINVOX_REQUIRE(integer_field(object, "version", 0) == 1, DataError,
-                   "version {} of the format is not known; this program reads version 1", object.value("version", 0));
+                   "version {} of the format is not known; this program reads version 1",
+                   object.value("version", 0));
     RecordHeader header;
     header.kind = string_field(object, "kind");
     LINVOX_REQUIRE(header.kind == kind, DataError, "the file holds {}, not {}", header.kind, kind);
     header.vocab_size = integer_field(object, "vocab_size", 0);
     if (object.contains("stop_ids")) header.stop_ids = parse_ids(object["stop_ids"], "stop_ids", header);
     if (object.contains("digests")) object["digests"].get_to(header.digests);
-    if (object.contains("tokenizer_sha256")) header.digests["tokenizer"] = string_field(object, "tokenizer_sha256");
+    if (object.contains("tokenizer_sha256"))
+        header.digests["tokenizer"] = string_field(object, "tokenizer_sha256");
     return header;
 }
 
 template <typename Record>
-RecordFile<Record> read_records(const std::filesystem::path& path, const std::string& kind, bool allow_empty) {
+RecordFile<Record> read_records(const std::filesystem::path& path, const std::string& kind,
+                                bool allow_empty) {
     RecordFile<Record> file;
     ReadContext context;
     std::vector<std::string> problems;
@@ -355,8 +269,8 @@ RecordFile<Record> read_records(const std::filesystem::path& path, const std::st
                 return;
             }
             Record record = parse_record(object, context, static_cast<const Record*>(nullptr));
-            LINVOX_REQUIRE(ids.insert(record.info.id).second, DataError, "id \"{}\" was used before in this file",
-                           record.info.id);
+            LINVOX_REQUIRE(ids.insert(record.info.id).second, DataError,
+                           "id \"{}\" was used before in this file", record.info.id);
             file.records.push_back(std::move(record));
         } catch (const DataError& error) {
             problems.push_back(fmt::format("{}:{}: {}", path.string(), line, error.what()));

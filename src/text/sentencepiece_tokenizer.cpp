@@ -12,6 +12,40 @@
 #include "src/base/text.h"
 
 namespace linvox {
+namespace {
+
+/// The trainer pulls its sentences through this interface.
+class Lines final : public sentencepiece::SentenceIterator {
+public:
+    explicit Lines(const std::vector<std::string>& lines) : lines_(lines) {}
+    bool done() const override { return next_ == lines_.size(); }
+    void Next() override { ++next_; }
+    const std::string& value() const override { return lines_[next_]; }
+    sentencepiece::util::Status status() const override { return {}; }
+
+private:
+    const std::vector<std::string>& lines_;
+    std::size_t next_ = 0;
+};
+
+}  // namespace
+
+namespace {
+
+class LineIterator : public sentencepiece::SentenceIterator {
+public:
+    explicit LineIterator(const std::vector<std::string>& lines) : lines_(lines) {}
+    bool done() const override { return at_ == lines_.size(); }
+    void Next() override { ++at_; }
+    const std::string& value() const override { return lines_[at_]; }
+    sentencepiece::util::Status status() const override { return {}; }
+
+private:
+    const std::vector<std::string>& lines_;
+    std::size_t at_ = 0;
+};
+
+}  // namespace
 
 struct SentencepieceTokenizer::State {
     sentencepiece::SentencePieceProcessor processor;
@@ -32,13 +66,13 @@ std::string train_sentencepiece(std::span<const std::string> lines, const Senten
         {"hard_vocab_limit", "false"},
         {"num_threads", "1"},
         {"input_sentence_size", "0"},
-        {"random_seed", fmt::format("{}", config.seed)},
         {"minloglevel", "2"}};
-    // The trainer's seed and log level are global in the library.
+    // The generator's seed and the log level are global in the library.
     static std::mutex mutex;
     const std::lock_guard lock(mutex);
     std::string model;
-    const auto status = sentencepiece::SentencePieceTrainer::Train(options, text, &model);
+    Lines lines_of_text(text);
+    const auto status = sentencepiece::SentencePieceTrainer::Train(options, &lines_of_text, &model);
     LINVOX_REQUIRE(status.ok(), DataError, "sentencepiece cannot train on {} lines: {}", text.size(),
                    status.ToString());
     return model;

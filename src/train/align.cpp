@@ -17,6 +17,7 @@
 #include "src/base/text.h"
 #include "src/loss/loss_table.h"
 #include "src/loss/pair_metrics.h"
+#include "src/train/align_plan.h"
 #include "src/train/decoder_parameters.h"
 #include "src/train/pair_batch.h"
 #include "src/train/push_probe.h"
@@ -59,7 +60,8 @@ struct PairForward {
         const PreferenceLoss loss = preference_loss(scores, extras, config.loss, state);
         MicroResult result;
         // A share of the step loss; times the step's weight, because the trainer divides by it.
-        result.loss_sum = reduce_loss(loss, scores.chosen_tokens, weight_on_device_B, denominators) * step_weight;
+        result.loss_sum =
+            reduce_loss(loss, scores.chosen_tokens, weight_on_device_B, denominators) * step_weight;
         result.weight = weight_B.sum().item<double>();
         for (const LossMeter& meter :
              pair_metrics(scores, extras, config.loss, state, loss, weight_on_device_B))
@@ -76,28 +78,6 @@ std::vector<std::size_t> in_order(std::size_t count) {
     return order;
 }
 
-/// Steps of an epoch: records in shuffled order, at least `batch_pairs` pairs each (the last has the rest).
-std::vector<std::vector<std::size_t>> plan_steps(const PairSet& set, const AlignConfig& config, std::int64_t epoch) {
-    Rng rng(mix_seed(static_cast<std::uint64_t>(config.seed), "align order", epoch));
-    std::vector<std::vector<std::size_t>> steps;
-    std::int64_t pairs = config.batch_pairs;
-    for (const std::size_t record : shuffled_order(set.records.size(), rng)) {
-        if (pairs >= config.batch_pairs) {
-            steps.emplace_back();
-            pairs = 0;
-        }
-        steps.back().push_back(record);
-        pairs += static_cast<std::int64_t>(set.records[record].rejected.size());
-    }
-    return steps;
-}
-
-BatchPlan plan_micros(const PairSet& set, const std::vector<std::size_t>& records, const AlignConfig& config) {
-    const PackConfig pack_config{.token_budget = config.token_budget,
-                                 .window = static_cast<std::int64_t>(records.size())};
-    return plan_batches(set.groups, records, pack_config);
-}
-
 bool by_prompt(const AlignConfig& config) { return config.pair_weight == "prompt"; }
 
 struct Denominators {
@@ -105,7 +85,8 @@ struct Denominators {
     double weight = 0.0;
 };
 
-Denominators denominators_of(const PairSet& set, const std::vector<std::size_t>& records, const AlignConfig& config) {
+Denominators denominators_of(const PairSet& set, const std::vector<std::size_t>& records,
+                             const AlignConfig& config) {
     const auto pairs = index_pairs(set.records, records, by_prompt(config));
     const at::Tensor weight_B = pair_weights(pairs);
     return {loss_denominators(config.loss, chosen_token_counts(set, pairs), weight_B),
@@ -113,7 +94,8 @@ Denominators denominators_of(const PairSet& set, const std::vector<std::size_t>&
 }
 
 /// Metrics over a whole set, gradients off.
-std::map<std::string, double> evaluate_set(const PairForward& forward, const PairSet& set, const LossState& state) {
+std::map<std::string, double> evaluate_set(const PairForward& forward, const PairSet& set,
+                                           const LossState& state) {
     const std::vector<std::size_t> all = in_order(set.records.size());
     const Denominators denominators = denominators_of(set, all, forward.config);
     const PackConfig pack_config{.token_budget = forward.config.token_budget};
@@ -138,7 +120,8 @@ TensorMap loss_state_tensors(const LossState& state) {
 LossState loss_state_from(const TensorMap& tensors) {
     const at::Tensor bytes = tensors.at("loss_state").contiguous();
     const auto* text = static_cast<const char*>(bytes.const_data_ptr());
-    return loss_state_from_json(nlohmann::json::parse(std::string(text, static_cast<std::size_t>(bytes.numel()))));
+    return loss_state_from_json(
+        nlohmann::json::parse(std::string(text, static_cast<std::size_t>(bytes.numel()))));
 }
 
 /// One alignment run: the data, the plan of the epoch and the state of the loss.
@@ -196,7 +179,8 @@ public:
         evaluation.values.erase("loss");
         const PairBatch batch = make_pair_batch(held_out_, probe_members(held_out_), by_prompt(config_));
         const ResolvedTerm main = resolve_loss(config_.loss).front();
-        evaluation.values.merge(probe_push(forward_.policy, held_out_, batch, forward_.score, main.normalise));
+        evaluation.values.merge(
+            probe_push(forward_.policy, held_out_, batch, forward_.score, main.normalise));
         return evaluation;
     }
 
@@ -210,13 +194,14 @@ public:
     void load_state(const TensorMap& state) {
         state_ = loss_state_from(state);
         const at::Tensor saved = state.at("probe"), now = probe_sums();
-        LINVOX_REQUIRE(saved.sizes() == now.sizes(), DataError, "the checkpoint's probe holds {} answers, not {}",
-                       saved.numel(), now.numel());
+        LINVOX_REQUIRE(saved.sizes() == now.sizes(), DataError,
+                       "the checkpoint's probe holds {} answers, not {}", saved.numel(), now.numel());
         const double gap = ((saved - now).abs() / saved.abs().clamp_min(1.0)).max().item<double>();
-        LINVOX_REQUIRE(gap <= 1e-5, DataError,
-                       "resumed weights score the probe pairs differently than when they were saved (relative "
-                       "difference {:.2e}); the data or the program changed; delete the checkpoints to start again",
-                       gap);
+        LINVOX_REQUIRE(
+            gap <= 1e-5, DataError,
+            "resumed weights score the probe pairs differently than when they were saved (relative "
+            "difference {:.2e}); the data or the program changed; delete the checkpoints to start again",
+            gap);
     }
 
 private:
@@ -232,7 +217,8 @@ private:
     std::vector<std::size_t> probe_members(const PairSet& set) const {
         std::vector<std::size_t> members;
         std::int64_t tokens = 0;
-        for (std::size_t i = 0; i < set.groups.size() && static_cast<std::int64_t>(i) < config_.gate.records; ++i) {
+        for (std::size_t i = 0; i < set.groups.size() && static_cast<std::int64_t>(i) < config_.gate.records;
+             ++i) {
             tokens += shared_token_count(set.groups[i]);
             if (!members.empty() && tokens > config_.token_budget) break;
             members.push_back(i);
@@ -243,7 +229,8 @@ private:
     at::Tensor probe_sums() const {
         const at::NoGradGuard no_grad;
         const PairBatch batch = make_pair_batch(train_, probe_members(train_), by_prompt(config_));
-        return score_answers(forward_.policy, batch.batch, forward_.score).logprob_sum_A.to(at::kCPU, at::kDouble);
+        return score_answers(forward_.policy, batch.batch, forward_.score)
+            .logprob_sum_A.to(at::kCPU, at::kDouble);
     }
 
     PairSet train_, held_out_;
@@ -259,13 +246,13 @@ private:
 std::map<std::string, std::string> align_identity(const AlignConfig& config, const AlignData& data) {
     std::map<std::string, std::string> identity = data.identity;
     identity["loss"] = describe_loss(config.loss);
-    identity["settings"] =
-        fmt::format("epochs {} batch_pairs {} token_budget {} pair_weight {} precision {} seed {} lr {} betas {} {} "
-                    "decay {} clip {} schedule {} {} {}",
-                    config.epochs, config.batch_pairs, config.token_budget, config.pair_weight, config.precision,
-                    config.seed, config.optimiser.learning_rate, config.optimiser.beta1, config.optimiser.beta2,
-                    config.optimiser.weight_decay, config.optimiser.clip_norm, config.schedule.kind,
-                    config.schedule.warmup_steps, config.schedule.final_ratio);
+    identity["settings"] = fmt::format(
+        "epochs {} batch_pairs {} token_budget {} pair_weight {} precision {} seed {} lr {} betas {} {} "
+        "decay {} clip {} schedule {} {} {}",
+        config.epochs, config.batch_pairs, config.token_budget, config.pair_weight, config.precision,
+        config.seed, config.optimiser.learning_rate, config.optimiser.beta1, config.optimiser.beta2,
+        config.optimiser.weight_decay, config.optimiser.clip_norm, config.schedule.kind,
+        config.schedule.warmup_steps, config.schedule.final_ratio);
     identity["softmax_range"] = fmt::format("{}:{}", data.vocab_begin, data.vocab_end);
     return identity;
 }
@@ -292,60 +279,11 @@ void run_gates(const Decoder& policy, const AlignData& data, const AlignConfig& 
 
 }  // namespace
 
-void AlignConfig::visit(ConfigVisitor& v) {
-    v.section("loss", loss, "preference loss");
-    v.section("optimiser", optimiser, "AdamW");
-    v.section("schedule", schedule, "learning rate over the run");
-    v.field("epochs", epochs, "passes over the pairs", Range{1, 1e6});
-    v.field("batch_pairs", batch_pairs, "pairs per optimiser step", Range{1, 1e6});
-    v.field("token_budget", token_budget, "tokens of a micro-batch, prompts counted once", Range{1, 1e9});
-    v.choice("pair_weight", pair_weight, "weight of a pair: 1, or 1/k for k pairs of one prompt", {"pair", "prompt"});
-    v.field("task_score", task_score, "score of the answers for losses that need one; empty: none");
-    v.choice("precision", precision, "of the matrix products; weights stay float32", {"bf16", "f32"});
-    v.field("evaluate_every", evaluate_every, "steps between evaluations of the held-out pairs; 0: none",
-            Range{0, 1e9});
-    v.field("patience", patience, "evaluations without a new best before stopping; 0: never", Range{0, 1e6});
-    v.field("keep_best", keep_best, "end with the weights of the best evaluation instead of the last");
-    v.field("checkpoint_every", checkpoint_every, "steps between checkpoints; 0: only on a stop request",
-            Range{0, 1e9});
-    v.field("seed", seed, "of the order of pairs", Range{0, 9e15});
-    v.section("gate", gate, "checks before the first step");
-}
-
-void check(const AlignConfig& config, const AlignData& data) {
-    LINVOX_REQUIRE(!data.train.empty(), DataError, "no pairs to train on; see the pair report for what was dropped");
-    std::vector<std::string> problems = check_loss_config(config.loss, "align.loss");
-    if (problems.empty()) {
-        LossInputs inputs{.reference = !data.reference.empty(), .task_scores = !config.task_score.empty()};
-        const PairSet set = make_pair_set(data.train, {});
-        for (std::int64_t epoch = 0; epoch < config.epochs; ++epoch)
-            for (const auto& step : plan_steps(set, config, epoch))
-                inputs.micro_batches = std::max(inputs.micro_batches,
-                                                static_cast<std::int64_t>(plan_micros(set, step, config).size()));
-        problems = check_loss_inputs(config.loss, inputs, "align.loss");
-        bool token_values = config.loss.wpo || config.loss.ld_alpha != 1.0;
-        for (const ResolvedTerm& term : resolve_loss(config.loss))
-            token_values = token_values || term.row->needs.token_values;
-        if (token_values)
-            problems.push_back("align.loss: per-token values of the reference are needed, and its file holds sums; "
-                               "choose another loss, ld_alpha = 1 and wpo = false");
-    }
-    if ((config.patience > 0 || config.keep_best) && (data.held_out.empty() || config.evaluate_every == 0))
-        problems.push_back("align.patience and align.keep_best need held-out pairs and align.evaluate_every > 0");
-    if (!problems.empty()) throw ConfigError(join(problems, "\n"));
-}
-
-ScoreConfig align_score_config(const AlignConfig& config, std::int64_t vocab_begin, std::int64_t vocab_end) {
-    ScoreConfig score;
-    score.forward.compute = config.precision == "bf16" ? Compute::bfloat16 : Compute::as_weights;
-    score.vocab_begin = vocab_begin;
-    score.vocab_end = vocab_end;
-    return score;
-}
-
-TrainResult train_align(Decoder& policy, const AlignData& data, const AlignConfig& config, const TrainRun& run) {
+TrainResult train_align(Decoder& policy, const AlignData& data, const AlignConfig& config,
+                        const TrainRun& run) {
     check(config, data);
-    const bool resumes = run.resume && !run.checkpoints.empty() && !newest_checkpoint(run.checkpoints).empty();
+    const bool resumes =
+        run.resume && !run.checkpoints.empty() && !newest_checkpoint(run.checkpoints).empty();
     if (!resumes) run_gates(policy, data, config);
     TrainTask task;
     task.what = "align " + config.loss.main.kind;
@@ -354,7 +292,9 @@ TrainResult train_align(Decoder& policy, const AlignData& data, const AlignConfi
     const bool evaluates = !data.held_out.empty() && config.evaluate_every > 0;
     task.begin_epoch = [&](std::int64_t epoch) { return source.begin_epoch(epoch); };
     task.micro_count = [&](std::int64_t index) { return source.micro_count(index); };
-    task.forward = [&](std::int64_t index, std::int64_t micro, std::int64_t) { return source.forward(index, micro); };
+    task.forward = [&](std::int64_t index, std::int64_t micro, std::int64_t) {
+        return source.forward(index, micro);
+    };
     task.after_step = [&] { source.after_step(); };
     task.record_ids = [&](std::int64_t index, std::int64_t micro) { return source.record_ids(index, micro); };
     if (evaluates) task.evaluate = [&] { return source.evaluate(); };
@@ -373,7 +313,8 @@ TrainResult train_align(Decoder& policy, const AlignData& data, const AlignConfi
     return result;
 }
 
-std::map<std::string, double> evaluate_pairs(const Decoder& policy, const std::vector<PreferenceRecord>& records,
+std::map<std::string, double> evaluate_pairs(const Decoder& policy,
+                                             const std::vector<PreferenceRecord>& records,
                                              const ReferenceScores& reference, const AlignConfig& config,
                                              std::int64_t vocab_begin, std::int64_t vocab_end) {
     const PairSet set = make_pair_set(records, reference);

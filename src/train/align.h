@@ -24,11 +24,11 @@ struct AlignConfig {
     AdamWConfig optimiser = {.learning_rate = 1.5e-4, .weight_decay = 0.0};
     ScheduleConfig schedule = {.warmup_steps = 10};
     std::int64_t epochs = 4;
-    std::int64_t batch_pairs = 8;       // per optimiser step; a record's pairs stay together
-    std::int64_t token_budget = 4096;   // of a micro-batch, shared form
-    std::string pair_weight = "pair";   // pair (1 each) or prompt (1/k each)
-    std::string task_score;             // metric given to losses that need task scores; "" none
-    std::string precision = "f32";      // of the matrix products: bf16, f32
+    std::int64_t batch_pairs = 8;      // per optimiser step; a record's pairs stay together
+    std::int64_t token_budget = 4096;  // of a micro-batch, shared form
+    std::string pair_weight = "pair";  // pair (1 each) or prompt (1/k each)
+    std::string task_score;            // metric given to losses that need task scores; "" none
+    std::string precision = "f32";     // of the matrix products: bf16, f32
     std::int64_t evaluate_every = 50;
     std::int64_t patience = 0;
     bool keep_best = false;
@@ -56,10 +56,12 @@ ScoreConfig align_score_config(const AlignConfig& config, std::int64_t vocab_beg
 /// train.jsonl values: TRL's names (loss, grad_norm, learning_rate, rewards/chosen, ...) and ours, with
 /// mean and 10/50/90 percentiles of logps and logratio per token and in sum; eval_ in front of the
 /// held-out ones, which also have grad_norm/{chosen,rejected}, grad/cosine and r_star (push_probe.h).
-TrainResult train_align(Decoder& policy, const AlignData& data, const AlignConfig& config, const TrainRun& run);
+TrainResult train_align(Decoder& policy, const AlignData& data, const AlignConfig& config,
+                        const TrainRun& run);
 
 /// The metrics of pairs without training: loss, margins, accuracies (names as above, without eval_).
-std::map<std::string, double> evaluate_pairs(const Decoder& policy, const std::vector<PreferenceRecord>& records,
+std::map<std::string, double> evaluate_pairs(const Decoder& policy,
+                                             const std::vector<PreferenceRecord>& records,
                                              const ReferenceScores& reference, const AlignConfig& config,
                                              std::int64_t vocab_begin, std::int64_t vocab_end);
 

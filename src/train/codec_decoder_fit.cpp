@@ -39,7 +39,8 @@ void fit_scale(MelDecoder& decoder, const at::Tensor& log_magnitude) {
     double square = 0;
     const std::int64_t frames = log_magnitude.size(0);
     for (std::int64_t f = 0; f < frames; f += kLinearBlock) {
-        const at::Tensor block = log_magnitude.narrow(0, f, std::min(kLinearBlock, frames - f)).to(at::kDouble);
+        const at::Tensor block =
+            log_magnitude.narrow(0, f, std::min(kLinearBlock, frames - f)).to(at::kDouble);
         sum += block.sum(0);
         square += (block * block).sum().item<double>();
     }
@@ -58,7 +59,8 @@ at::Tensor linear_inputs(const at::Tensor& vectors_ND, std::int64_t first, std::
         at::Tensor column = at::zeros({count, vectors_ND.size(1)}, at::kFloat);
         const std::int64_t low = std::clamp<std::int64_t>(first + offset, 0, total);
         const std::int64_t high = std::clamp<std::int64_t>(first + offset + count, 0, total);
-        if (high > low) column.narrow(0, low - first - offset, high - low).copy_(vectors_ND.narrow(0, low, high - low));
+        if (high > low)
+            column.narrow(0, low - first - offset, high - low).copy_(vectors_ND.narrow(0, low, high - low));
         columns.push_back(column);
     }
     columns.push_back(at::ones({count, 1}, at::kFloat));
@@ -72,9 +74,9 @@ at::Tensor codes_tensor(const std::vector<std::int32_t>& codes) {
 }
 
 struct Segments {
-    at::Tensor codes_BT;                 // int64
-    at::Tensor target_BFS;               // [B, 2T, 513], standardised
-    std::vector<float> samples;          // [B, 320 T]
+    at::Tensor codes_BT;         // int64
+    at::Tensor target_BFS;       // [B, 2T, 513], standardised
+    std::vector<float> samples;  // [B, 320 T]
 };
 
 Segments draw_segments(const MelDecoder& decoder, const DecoderStream& stream, std::int64_t batch,
@@ -136,7 +138,8 @@ double wave_loss(const at::Tensor& rows, const MagnitudeScale& scale, const std:
     at::parallel_for(0, items, 1, [&](std::int64_t begin, std::int64_t end) {
         std::vector<float> by_row(static_cast<std::size_t>(row_values));
         for (std::int64_t b = begin; b < end; ++b) {
-            synthesise_wave_backward(rows_of(b), scale, std::span(by_sample).subspan(b * samples, samples), by_row);
+            synthesise_wave_backward(rows_of(b), scale, std::span(by_sample).subspan(b * samples, samples),
+                                     by_row);
             for (std::int64_t i = 0; i < row_values; ++i) {
                 out[b * row_values + i] += static_cast<float>(kStftWeight) * by_row[i];
             }
@@ -164,9 +167,10 @@ void fit_linear_part(MelDecoder& decoder, const DecoderStream& stream) {
     for (std::int64_t first = 0; first < vectors.size(0); first += kLinearBlock) {
         const std::int64_t count = std::min(kLinearBlock, vectors.size(0) - first);
         const at::Tensor x = linear_inputs(vectors, first, count);
-        const at::Tensor y =
-            stream.log_magnitude.narrow(0, 2 * first, 2 * count).to(at::kFloat).sub_(decoder.magnitude_mean).div_(
-                decoder.magnitude_std);
+        const at::Tensor y = stream.log_magnitude.narrow(0, 2 * first, 2 * count)
+                                 .to(at::kFloat)
+                                 .sub_(decoder.magnitude_mean)
+                                 .div_(decoder.magnitude_std);
         gram += at::mm(x.t(), x);
         moment += at::mm(x.t(), y.reshape({count, 2 * kSpectrumBins}));
     }
@@ -181,7 +185,8 @@ void fit_linear_part(MelDecoder& decoder, const DecoderStream& stream) {
 void train_decoder(MelDecoder& decoder, const DecoderStream& stream, const CodecFitConfig& config,
                    const CodecStepReport& report) {
     const std::int64_t segment = std::min(config.segment, stream.frames() / 2 - 1);
-    LINVOX_REQUIRE(segment >= 4, DataError, "the decoder needs more than {} frames of audio", stream.frames());
+    LINVOX_REQUIRE(segment >= 4, DataError, "the decoder needs more than {} frames of audio",
+                   stream.frames());
     std::vector<TrainedParameter> parameters;
     decoder.visit_trained([&](const std::string& name, at::Tensor& weight) {
         weight.set_requires_grad(true);
@@ -208,7 +213,8 @@ void train_decoder(MelDecoder& decoder, const DecoderStream& stream, const Codec
         line.magnitude_loss = magnitude_loss(rows, segments.target_BFS, gradient);
         line.loss = line.magnitude_loss;
         if (waves) line.loss += wave_loss(rows, scale, segments.samples, gradient);
-        LINVOX_REQUIRE(std::isfinite(line.loss), DataError, "codec fit: the loss is {} at step {}", line.loss, step + 1);
+        LINVOX_REQUIRE(std::isfinite(line.loss), DataError, "codec fit: the loss is {} at step {}", line.loss,
+                       step + 1);
         optimizer.zero_grad();
         rows.backward(gradient);
         optimizer.clip_grad_norm(1.0);

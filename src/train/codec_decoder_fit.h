@@ -14,9 +14,9 @@ namespace linvox {
 /// All training audio end to end: frame f stands at samples [160 f, 160 f + 160). Segments are cut
 /// anywhere, so that short clips need no padding.
 struct DecoderStream {
-    std::vector<float> samples;               // [160 * frames]
-    at::Tensor log_magnitude;                 // half [frames, 513]: ln max(|S|, 1e-3)
-    std::vector<std::int32_t> codes[2];       // of the frame pairs that start at even and at odd frames
+    std::vector<float> samples;          // [160 * frames]
+    at::Tensor log_magnitude;            // half [frames, 513]: ln max(|S|, 1e-3)
+    std::vector<std::int32_t> codes[2];  // of the frame pairs that start at even and at odd frames
     std::int64_t frames() const { return log_magnitude.size(0); }
 };
 

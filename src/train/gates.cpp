@@ -29,13 +29,15 @@ std::vector<double> ratios_per_token(const PairSet& set, const at::Tensor& sum_A
     std::vector<double> ratios;
     for (const auto& answers : set.reference)
         for (const ReferenceScore& reference : answers)
-            ratios.push_back(std::abs(*sum++ - reference.logprob_sum) / static_cast<double>(reference.token_count));
+            ratios.push_back(std::abs(*sum++ - reference.logprob_sum) /
+                             static_cast<double>(reference.token_count));
     return ratios;
 }
 
 /// How far the loss may be off when every per-token log-ratio is within `x_limit`: 1e-6 + x_limit times the
 /// slopes at the reference, the positive term's included (its own slope there is 0 by convention).
-double loss_limit(const PairScores& scores, const PairExtras& extras, const LossConfig& loss, double x_limit) {
+double loss_limit(const PairScores& scores, const PairExtras& extras, const LossConfig& loss,
+                  double x_limit) {
     PairScores at_reference = scores;
     at_reference.policy_chosen = scores.reference_chosen;
     at_reference.policy_rejected = scores.reference_rejected;
@@ -45,7 +47,8 @@ double loss_limit(const PairScores& scores, const PairExtras& extras, const Loss
     for (const ResolvedTerm& term : resolve_loss(loss)) {
         slope += std::abs(term.weight) * term[LossOption::gamma];
         if (term.normalise == Normalise::sum)
-            tokens = std::max(scores.chosen_tokens.max().item<double>(), scores.rejected_tokens.max().item<double>());
+            tokens = std::max(scores.chosen_tokens.max().item<double>(),
+                              scores.rejected_tokens.max().item<double>());
     }
     return 1e-6 + x_limit * tokens * slope;
 }
@@ -58,8 +61,9 @@ void GateConfig::visit(ConfigVisitor& v) {
 }
 
 std::vector<GateCheck> check_step0(const Decoder& policy, const std::vector<PreferenceRecord>& records,
-                                   const ReferenceScores& reference, const ScoreConfig& score, const LossConfig& loss,
-                                   const std::string& task_score, const Packer& packer) {
+                                   const ReferenceScores& reference, const ScoreConfig& score,
+                                   const LossConfig& loss, const std::string& task_score,
+                                   const Packer& packer) {
     const at::NoGradGuard no_grad;
     const PairSet set = make_pair_set(records, reference);
     std::vector<const SequenceGroup*> groups;
@@ -78,17 +82,19 @@ std::vector<GateCheck> check_step0(const Decoder& policy, const std::vector<Pref
     const bool narrow = score.forward.compute == Compute::bfloat16 || sum_A.scalar_type() == at::kBFloat16;
     const double x_limit = narrow ? 1e-3 : 1e-5;
     std::vector<GateCheck> checks;
-    checks.push_back(checked("step0/logratio", narrow ? mean : largest, x_limit,
-                             "nats per token between policy and reference before the first step; they must be the "
-                             "same weights scoring the same tokens: score the reference again, or set gate.step0 = "
-                             "\"off\" when they differ on purpose"));
+    checks.push_back(
+        checked("step0/logratio", narrow ? mean : largest, x_limit,
+                "nats per token between policy and reference before the first step; they must be the "
+                "same weights scoring the same tokens: score the reference again, or set gate.step0 = "
+                "\"off\" when they differ on purpose"));
     const PairScores scores = pair_scores(set, batch, sum_A);
     const PairExtras extras = pair_extras(set, batch, task_score, sum_A.options());
     LossState state;
     const double now = preference_loss(scores, extras, loss, state).per_pair_B.mean().item<double>();
     const double expected = loss_at_reference(scores, extras, loss, LossState{}).mean().item<double>();
-    checks.push_back(checked("step0/loss", std::abs(now - expected), loss_limit(scores, extras, loss, x_limit),
-                             fmt::format("the loss starts at {:.6f} where {:.6f} is expected", now, expected)));
+    checks.push_back(
+        checked("step0/loss", std::abs(now - expected), loss_limit(scores, extras, loss, x_limit),
+                fmt::format("the loss starts at {:.6f} where {:.6f} is expected", now, expected)));
     return checks;
 }
 
@@ -96,10 +102,11 @@ void require_gates(const std::vector<GateCheck>& checks) {
     std::vector<std::string> failures;
     for (const GateCheck& check : checks)
         if (!check.passed)
-            failures.push_back(
-                fmt::format("gate {}: {:.3g} is above {:.3g}: {}", check.name, check.value, check.limit, check.detail));
+            failures.push_back(fmt::format("gate {}: {:.3g} is above {:.3g}: {}", check.name, check.value,
+                                           check.limit, check.detail));
     if (!failures.empty())
-        throw DataError(join(failures, "\n") + "\nnothing was trained: a run that fails these checks is worthless");
+        throw DataError(join(failures, "\n") +
+                        "\nnothing was trained: a run that fails these checks is worthless");
     log_line(fmt::format("gates: {} checks passed", checks.size()));
 }
 

@@ -30,7 +30,7 @@ struct GateConfig {
 
 /// One check: `value` had to be at most `limit`.
 struct GateCheck {
-    std::string name;   // "step0/logratio", "mask/labels"
+    std::string name;  // "step0/logratio", "mask/labels"
     double value = 0.0, limit = 0.0;
     bool passed = true;
     std::string detail;  // what differed where; "" when passed
@@ -43,7 +43,8 @@ using Packer = std::function<PackedBatch(const std::vector<const SequenceGroup*>
 /// bfloat16), |loss - loss at the reference|. `task_score` as in AlignConfig.
 std::vector<GateCheck> check_step0(const Decoder& policy, const std::vector<PreferenceRecord>& records,
                                    const ReferenceScores& reference, const ScoreConfig& score,
-                                   const LossConfig& loss, const std::string& task_score, const Packer& packer);
+                                   const LossConfig& loss, const std::string& task_score,
+                                   const Packer& packer);
 
 /// Gate (b):
 ///   mask/labels    rows, labels and counts equal those found by walking the records themselves

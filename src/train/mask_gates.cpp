@@ -20,9 +20,8 @@ namespace linvox {
 namespace {
 
 bool is_given(const TokenSequence& answer, std::int32_t position) {
-    return std::any_of(answer.given.begin(), answer.given.end(), [&](const Span& span) {
-        return span.begin <= position && position < span.end;
-    });
+    return std::any_of(answer.given.begin(), answer.given.end(),
+                       [&](const Span& span) { return span.begin <= position && position < span.end; });
 }
 
 std::vector<std::int64_t> to_vector(const at::Tensor& tensor) {
@@ -82,7 +81,8 @@ std::vector<ExpectedLabel> expected_labels(const Members& members) {
                 if (is_given(answer, i)) continue;
                 const std::int64_t previous =
                     i > 0 ? answer.ids[static_cast<std::size_t>(i) - 1] : group->prompt_ids.back();
-                expected.push_back({number, answer.ids[static_cast<std::size_t>(i)], previous, prompt + i - 1});
+                expected.push_back(
+                    {number, answer.ids[static_cast<std::size_t>(i)], previous, prompt + i - 1});
             }
             ++number;
         }
@@ -92,17 +92,19 @@ std::vector<ExpectedLabel> expected_labels(const Members& members) {
 
 GateCheck check_labels(const PackedBatch& batch, const Members& members) {
     const std::vector<ExpectedLabel> expected = expected_labels(members);
-    const auto ids = to_vector(batch.ids_T), position = to_vector(batch.position_T), row = to_vector(batch.row_N),
-               label = to_vector(batch.label_N), answer = to_vector(batch.answer_N);
+    const auto ids = to_vector(batch.ids_T), position = to_vector(batch.position_T),
+               row = to_vector(batch.row_N), label = to_vector(batch.label_N),
+               answer = to_vector(batch.answer_N);
     double wrong = std::abs(static_cast<double>(label.size()) - static_cast<double>(expected.size()));
     for (std::size_t n = 0; n < std::min(label.size(), expected.size()); ++n) {
         const auto at = static_cast<std::size_t>(row[n]);
         const ExpectedLabel& want = expected[n];
-        wrong += at >= ids.size() || label[n] != want.id || answer[n] != want.answer || ids[at] != want.previous ||
-                 position[at] != want.previous_position;
+        wrong += at >= ids.size() || label[n] != want.id || answer[n] != want.answer ||
+                 ids[at] != want.previous || position[at] != want.previous_position;
     }
-    return result("mask/labels", wrong, 0.0,
-                  "scored positions that are not the answers' own tokens, each predicted from the token before it");
+    return result(
+        "mask/labels", wrong, 0.0,
+        "scored positions that are not the answers' own tokens, each predicted from the token before it");
 }
 
 /// The first and last row of every answer: sibling answers start at the same position.
@@ -139,7 +141,8 @@ at::Tensor with_value(const at::Tensor& tensor, std::int64_t place, std::int64_t
 GateCheck check_own_label(const MaskProbe& probe, PackedBatch batch, const std::vector<double>& before) {
     const std::int64_t place = batch.label_N.size(0) / 2;
     const auto own = static_cast<std::size_t>(batch.answer_N[place].item<std::int64_t>());
-    batch.label_N = with_value(batch.label_N, place, probe.other_id(batch.label_N[place].item<std::int64_t>()));
+    batch.label_N =
+        with_value(batch.label_N, place, probe.other_id(batch.label_N[place].item<std::int64_t>()));
     return result("mask/own", unwanted_changes(before, probe.sums(batch), own, true), 0.0,
                   "answers whose score changed with another answer's label, or did not change with its own");
 }
@@ -154,7 +157,8 @@ GateCheck check_last_token(const MaskProbe& probe, PackedBatch batch, const std:
         const std::vector<double> after = probe.sums(batch);
         for (std::size_t a = 0; a < before.size(); ++a) changed += before[a] != after[a];
     }
-    return result("mask/last", changed, 0.0, "answers whose score depends on a token that stands behind all of it");
+    return result("mask/last", changed, 0.0,
+                  "answers whose score depends on a token that stands behind all of it");
 }
 
 /// The first answer of the batch gets another token in its middle; its own score must follow, no other.
@@ -217,16 +221,18 @@ double oracle_sum(const Decoder& decoder64, const SequenceGroup& group, const To
 }
 
 /// The first and the last answer of the first record.
-GateCheck check_oracle(const MaskProbe& probe, const SequenceGroup& group, const std::vector<double>& before) {
+GateCheck check_oracle(const MaskProbe& probe, const SequenceGroup& group,
+                       const std::vector<double>& before) {
     const Decoder decoder64 = cast_decoder(probe.policy(), at::kDouble);
     const double first = oracle_sum(decoder64, group, group.answers.front(), probe.score());
     const double last = oracle_sum(decoder64, group, group.answers.back(), probe.score());
-    const double gap = before.size() < group.answers.size()
-                           ? std::numeric_limits<double>::infinity()
-                           : std::max(relative_gap(before[0], first),
-                                      relative_gap(before[group.answers.size() - 1], last));
-    return result("mask/oracle", gap, probe.narrow() ? 2e-2 : 1e-4,
-                  "relative difference between scores and a plain float64 log-softmax over the whole sequence");
+    const double gap =
+        before.size() < group.answers.size()
+            ? std::numeric_limits<double>::infinity()
+            : std::max(relative_gap(before[0], first), relative_gap(before[group.answers.size() - 1], last));
+    return result(
+        "mask/oracle", gap, probe.narrow() ? 2e-2 : 1e-4,
+        "relative difference between scores and a plain float64 log-softmax over the whole sequence");
 }
 
 }  // namespace
@@ -240,7 +246,8 @@ std::vector<GateCheck> check_masks(const Decoder& policy, const std::vector<Sequ
     std::vector<GateCheck> checks = {check_labels(probe.packed(all), all)};
     if (!checks.front().passed) return checks;  // the others would index by wrong labels
     // Two records show what many would: the checks cost a few forward passes of them.
-    const Members few(all.begin(), all.begin() + std::min<std::ptrdiff_t>(2, static_cast<std::ptrdiff_t>(all.size())));
+    const Members few(all.begin(),
+                      all.begin() + std::min<std::ptrdiff_t>(2, static_cast<std::ptrdiff_t>(all.size())));
     const PackedBatch batch = probe.packed(few);
     const std::vector<double> before = probe.sums(batch);
     checks.push_back(check_own_label(probe, batch, before));

@@ -17,7 +17,8 @@ namespace {
 double mean(const std::vector<double>& values) {
     double sum = 0.0;
     for (const double value : values) sum += value;
-    return values.empty() ? std::numeric_limits<double>::quiet_NaN() : sum / static_cast<double>(values.size());
+    return values.empty() ? std::numeric_limits<double>::quiet_NaN()
+                          : sum / static_cast<double>(values.size());
 }
 
 }  // namespace

@@ -25,8 +25,8 @@ struct MeterValues {
 
 /// What the forward pass of one micro-batch gives.
 struct MicroResult {
-    at::Tensor loss_sum;    // 0-dim, with its graph: sum of weight times loss
-    double weight = 0.0;    // sum of the weights
+    at::Tensor loss_sum;  // 0-dim, with its graph: sum of weight times loss
+    double weight = 0.0;  // sum of the weights
     std::vector<Meter> meters;
     std::vector<MeterValues> values;
     at::Tensor per_record;  // [records], detached: finite, or the record to blame; may be undefined

@@ -14,7 +14,7 @@ struct StepReport {
     std::int64_t step = 0;  // steps done, from 1; an evaluation before training has 0
     std::int64_t total_steps = 0;
     double epoch = 0.0;
-    double seconds = 0.0;  // spent in this run of the program
+    double seconds = 0.0;                  // spent in this run of the program
     std::map<std::string, double> values;  // loss, grad_norm, learning_rate, ...; eval_* of an evaluation
 };
 

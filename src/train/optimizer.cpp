@@ -23,16 +23,19 @@
 namespace linvox {
 namespace {
 
-std::string shape_text(const at::Tensor& tensor) { return fmt::format("[{}]", fmt::join(tensor.sizes(), ", ")); }
+std::string shape_text(const at::Tensor& tensor) {
+    return fmt::format("[{}]", fmt::join(tensor.sizes(), ", "));
+}
 
 /// The tensor of that name with the shape of `like`, copied into it.
 void load_into(at::Tensor& like, const TensorMap& state, const std::string& name) {
     const auto found = state.find(name);
     LINVOX_REQUIRE(found != state.end(), DataError,
                    "optimiser state: tensor '{}' is missing; the checkpoint belongs to another model", name);
-    LINVOX_REQUIRE(found->second.sizes() == like.sizes(), DataError,
-                   "optimiser state: '{}' must have shape {}, found {}; the checkpoint belongs to another model",
-                   name, shape_text(like), shape_text(found->second));
+    LINVOX_REQUIRE(
+        found->second.sizes() == like.sizes(), DataError,
+        "optimiser state: '{}' must have shape {}, found {}; the checkpoint belongs to another model", name,
+        shape_text(like), shape_text(found->second));
     like.copy_(found->second);
 }
 

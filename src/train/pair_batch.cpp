@@ -17,7 +17,8 @@ namespace {
 /// A host tensor [B] out of one number per pair.
 template <typename T, typename Value>
 at::Tensor per_pair(const std::vector<PairIndex>& pairs, at::ScalarType dtype, const Value& value) {
-    at::Tensor tensor_B = at::empty({static_cast<std::int64_t>(pairs.size())}, at::TensorOptions().dtype(dtype));
+    at::Tensor tensor_B =
+        at::empty({static_cast<std::int64_t>(pairs.size())}, at::TensorOptions().dtype(dtype));
     T* out = tensor_B.mutable_data_ptr<T>();
     for (const PairIndex& pair : pairs) *out++ = value(pair);
     return tensor_B;
@@ -55,10 +56,11 @@ PairSet make_pair_set(const std::vector<PreferenceRecord>& records, const Refere
                 missing.push_back(record.info.id);
                 break;
             }
-            LINVOX_REQUIRE(found->second.token_count == answer.scored_count(), DataError,
-                           "record '{}': the reference scored {} tokens of an answer that has {} to score; delete "
-                           "the reference file to score it again",
-                           record.info.id, found->second.token_count, answer.scored_count());
+            LINVOX_REQUIRE(
+                found->second.token_count == answer.scored_count(), DataError,
+                "record '{}': the reference scored {} tokens of an answer that has {} to score; delete "
+                "the reference file to score it again",
+                record.info.id, found->second.token_count, answer.scored_count());
             scores.push_back(found->second);
         }
         set.reference.push_back(std::move(scores));
@@ -66,12 +68,13 @@ PairSet make_pair_set(const std::vector<PreferenceRecord>& records, const Refere
     const std::size_t count = missing.size();
     missing.resize(std::min<std::size_t>(count, 5));
     LINVOX_REQUIRE(count == 0, DataError,
-                   "the reference lacks answers of {} record(s): {}; run the reference stage on these pairs", count,
-                   join(missing, ", "));
+                   "the reference lacks answers of {} record(s): {}; run the reference stage on these pairs",
+                   count, join(missing, ", "));
     return set;
 }
 
-PairBatch make_pair_batch(const PairSet& set, const std::vector<std::size_t>& members, bool weight_by_prompt) {
+PairBatch make_pair_batch(const PairSet& set, const std::vector<std::size_t>& members,
+                          bool weight_by_prompt) {
     std::vector<const SequenceGroup*> groups;
     for (const std::size_t member : members) groups.push_back(&set.groups[member]);
     return {pack(groups), index_pairs(set.records, members, weight_by_prompt), members};
@@ -81,7 +84,8 @@ PairScores pair_scores(const PairSet& set, const PairBatch& batch, const at::Ten
     const auto& pairs = batch.pairs;
     const auto device = policy_sum_A.device();
     const auto index = [&](auto member) {
-        return per_pair<std::int64_t>(pairs, at::kLong, [&](const PairIndex& p) { return p.*member; }).to(device);
+        return per_pair<std::int64_t>(pairs, at::kLong, [&](const PairIndex& p) { return p.*member; })
+            .to(device);
     };
     PairScores scores;
     scores.policy_chosen = policy_sum_A.index_select(0, index(&PairIndex::chosen));
@@ -105,13 +109,13 @@ PairExtras pair_extras(const PairSet& set, const PairBatch& batch, const std::st
     PairExtras extras;
     if (task_score.empty()) return extras;
     extras.chosen_score = per_pair<double>(batch.pairs, at::kDouble, [&](const PairIndex& p) {
-        const PreferenceRecord& record = set.records[p.record];
-        return task_score_of(record, record.chosen, task_score);
-    }).to(options);
+                              const PreferenceRecord& record = set.records[p.record];
+                              return task_score_of(record, record.chosen, task_score);
+                          }).to(options);
     extras.rejected_score = per_pair<double>(batch.pairs, at::kDouble, [&](const PairIndex& p) {
-        const PreferenceRecord& record = set.records[p.record];
-        return task_score_of(record, record.rejected[p.rejected_number], task_score);
-    }).to(options);
+                                const PreferenceRecord& record = set.records[p.record];
+                                return task_score_of(record, record.rejected[p.rejected_number], task_score);
+                            }).to(options);
     return extras;
 }
 

@@ -12,7 +12,8 @@ namespace {
 at::Tensor gradient_at(const at::Tensor& value_B, const at::Tensor& weight) {
     at::Tensor input = weight;
     input.mutable_grad().reset();
-    value_B.mean().backward(/*gradient=*/{}, /*retain_graph=*/true, /*create_graph=*/false, at::TensorList(input));
+    value_B.mean().backward(/*gradient=*/{}, /*retain_graph=*/true, /*create_graph=*/false,
+                            at::TensorList(input));
     const at::Tensor gradient = input.grad().clone().flatten().to(at::kDouble);
     input.mutable_grad().reset();
     return gradient;
@@ -23,7 +24,8 @@ at::Tensor gradient_at(const at::Tensor& value_B, const at::Tensor& weight) {
 std::map<std::string, double> probe_push(const Decoder& policy, const PairSet& set, const PairBatch& batch,
                                          const ScoreConfig& score, Normalise normalise) {
     const c10::AutoGradMode with_gradient(true);
-    const PairScores scores = pair_scores(set, batch, score_answers(policy, batch.batch, score).logprob_sum_A);
+    const PairScores scores =
+        pair_scores(set, batch, score_answers(policy, batch.batch, score).logprob_sum_A);
     const bool mean = normalise == Normalise::mean;
     const at::Tensor zw = mean ? scores.policy_chosen / scores.chosen_tokens : scores.policy_chosen;
     const at::Tensor zl = mean ? scores.policy_rejected / scores.rejected_tokens : scores.policy_rejected;

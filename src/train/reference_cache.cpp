@@ -69,7 +69,8 @@ CacheFile read_cache(const fs::path& path, const std::map<std::string, std::stri
         if (!file.has_header) {
             LINVOX_REQUIRE(line.is_object() && line.value("format", "") == "linvox-reference" &&
                                line.value("version", 0) == 1 && line.contains("identity"),
-                           DataError, "{}:{}: not the header of a reference file of version 1; delete the file",
+                           DataError,
+                           "{}:{}: not the header of a reference file of version 1; delete the file",
                            path.string(), i + 1);
             require_equal_identity(line["identity"].get<std::map<std::string, std::string>>(), identity,
                                    path.string(), "delete the file to score the reference again");
@@ -95,8 +96,8 @@ void rewrite_cache(const fs::path& path, const std::map<std::string, std::string
 }
 
 /// The groups cut down to the answers that `scores` lacks, each distinct answer once.
-std::vector<SequenceGroup> missing_groups(const std::vector<SequenceGroup>& groups, const ReferenceScores& scores,
-                                          ReferenceCounts& counts) {
+std::vector<SequenceGroup> missing_groups(const std::vector<SequenceGroup>& groups,
+                                          const ReferenceScores& scores, ReferenceCounts& counts) {
     std::vector<SequenceGroup> missing;
     std::unordered_set<std::string> seen;
     for (const SequenceGroup& group : groups) {
@@ -123,10 +124,12 @@ void score_batch(const Decoder& reference, const std::vector<const SequenceGroup
     std::int64_t answer = 0;
     for (const SequenceGroup* group : groups) {
         for (const TokenSequence& sequence : group->answers) {
-            const ReferenceScore entry{sums[answer].item<double>(), token_counts[answer].item<std::int64_t>()};
-            LINVOX_REQUIRE(std::isfinite(entry.logprob_sum), UserError,
-                           "record '{}': the reference gives log-probability {}; the model or its ids are broken",
-                           group->id, entry.logprob_sum);
+            const ReferenceScore entry{sums[answer].item<double>(),
+                                       token_counts[answer].item<std::int64_t>()};
+            LINVOX_REQUIRE(
+                std::isfinite(entry.logprob_sum), UserError,
+                "record '{}': the reference gives log-probability {}; the model or its ids are broken",
+                group->id, entry.logprob_sum);
             const std::string key = answer_digest(group->prompt_ids, sequence);
             writer.write(entry_json(key, entry));
             scores[key] = entry;

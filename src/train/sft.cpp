@@ -69,7 +69,8 @@ public:
         result.loss_sum = -scored.logprob_sum_A.sum();
         result.per_record = scored.logprob_sum_A.detach();
         // A running total: counted once per step, so that micro-batches add to one number.
-        result.meters = {{"num_tokens", result.weight + (micro == 0 ? num_tokens_ : 0.0), micro == 0 ? 1.0 : 0.0}};
+        result.meters = {
+            {"num_tokens", result.weight + (micro == 0 ? num_tokens_ : 0.0), micro == 0 ? 1.0 : 0.0}};
         pending_tokens_ += result.weight;
         return result;
     }
@@ -111,7 +112,8 @@ private:
 std::map<std::string, std::string> sft_identity(const SftData& data, const SftConfig& config) {
     std::map<std::string, std::string> identity = data.identity;
     identity["settings"] = fmt::format(
-        "steps {} token_budget {} accumulate {} dropout {} precision {} seed {} lr {} betas {} {} decay {} clip {} "
+        "steps {} token_budget {} accumulate {} dropout {} precision {} seed {} lr {} betas {} {} decay {} "
+        "clip {} "
         "schedule {} {} {} ema {}",
         config.steps, config.token_budget, config.accumulate, config.dropout, config.precision, config.seed,
         config.optimiser.learning_rate, config.optimiser.beta1, config.optimiser.beta2,
@@ -140,8 +142,8 @@ void SftConfig::visit(ConfigVisitor& v) {
     v.field("seed", seed, "of order, augmentation and dropout", Range{0, 9e15});
 }
 
-double validation_loss(const Decoder& decoder, const std::vector<SequenceGroup>& groups, const ScoreConfig& score,
-                       std::int64_t token_budget) {
+double validation_loss(const Decoder& decoder, const std::vector<SequenceGroup>& groups,
+                       const ScoreConfig& score, std::int64_t token_budget) {
     const at::NoGradGuard no_grad;
     const PackConfig pack_config{.token_budget = token_budget};
     double sum = 0.0;
@@ -171,7 +173,8 @@ TrainResult train_sft(Decoder& decoder, const SftData& data, const SftConfig& co
     task.extra_state = [&] { return source.state(); };
     task.load_extra = [&](const TensorMap& state) { source.load_state(state); };
     task.identity = sft_identity(data, config);
-    TrainerConfig trainer{.total_steps = config.steps, .optimiser = config.optimiser, .schedule = config.schedule};
+    TrainerConfig trainer{
+        .total_steps = config.steps, .optimiser = config.optimiser, .schedule = config.schedule};
     trainer.evaluate_every = validates ? config.evaluate_every : 0;
     trainer.patience = validates ? config.patience : 0;
     trainer.ema_decay = config.ema_decay;

@@ -21,7 +21,7 @@ struct SftConfig {
     std::int64_t token_budget = 1000;  // of a micro-batch
     std::int64_t accumulate = 1;       // micro-batches per step
     double dropout = 0.1;
-    std::string precision = "bf16";    // of the matrix products: bf16, f32
+    std::string precision = "bf16";  // of the matrix products: bf16, f32
     AdamWConfig optimiser = {.learning_rate = 2e-3};
     ScheduleConfig schedule;
     std::int64_t evaluate_every = 200;
@@ -37,7 +37,7 @@ using EpochExamples = std::function<std::vector<SequenceGroup>(int epoch, Rng& r
 
 struct SftData {
     EpochExamples epoch;
-    std::vector<SequenceGroup> validation;  // fixed; may be empty: no evaluation, no early stop
+    std::vector<SequenceGroup> validation;        // fixed; may be empty: no evaluation, no early stop
     std::int64_t vocab_begin = 0, vocab_end = 0;  // range of the softmax; 0, 0: all ids
     std::map<std::string, std::string> identity;  // digests of what the examples are made from
 };
@@ -48,7 +48,7 @@ struct SftData {
 TrainResult train_sft(Decoder& decoder, const SftData& data, const SftConfig& config, const TrainRun& run);
 
 /// Mean nats per scored token over `groups`; no gradients, no dropout.
-double validation_loss(const Decoder& decoder, const std::vector<SequenceGroup>& groups, const ScoreConfig& score,
-                       std::int64_t token_budget);
+double validation_loss(const Decoder& decoder, const std::vector<SequenceGroup>& groups,
+                       const ScoreConfig& score, std::int64_t token_budget);
 
 }  // namespace linvox

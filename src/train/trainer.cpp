@@ -45,7 +45,8 @@ public:
             const std::map<std::string, double> values = step();
             progress.update(at_.step, fmt::format("loss {:.4f}", values.at("loss")));
             const bool last = at_.step == config_.total_steps;
-            if (task_.evaluate && config_.evaluate_every > 0 && (last || at_.step % config_.evaluate_every == 0))
+            if (task_.evaluate && config_.evaluate_every > 0 &&
+                (last || at_.step % config_.evaluate_every == 0))
                 evaluate();
             if (config_.checkpoint_every > 0 && !last && at_.step % config_.checkpoint_every == 0) save();
         }
@@ -53,7 +54,8 @@ public:
         progress.finish();
         for (const Observer& observer : observers_)
             if (observer.on_end) observer.on_end(at_.step);
-        return {at_.step, at_.best_step, at_.has_best ? at_.best_loss : std::numeric_limits<double>::infinity(),
+        return {at_.step, at_.best_step,
+                at_.has_best ? at_.best_loss : std::numeric_limits<double>::infinity(),
                 at_.step < config_.total_steps, seconds()};
     }
 
@@ -96,8 +98,8 @@ private:
         std::map<std::string, double> values = meters.read({{"grad_norm", norm}});
         if (!std::isfinite(values["loss"]) || !std::isfinite(values["grad_norm"]))
             throw_not_finite(values["loss"], values["grad_norm"], per_record);
-        const double rate =
-            config_.optimiser.learning_rate * schedule_factor(config_.schedule, at_.step, config_.total_steps);
+        const double rate = config_.optimiser.learning_rate *
+                            schedule_factor(config_.schedule, at_.step, config_.total_steps);
         optimiser_.step(rate);
         values["learning_rate"] = rate;
         if (task_.after_step) task_.after_step();
@@ -147,7 +149,8 @@ private:
             assign(ema_);
         }
         const Evaluation evaluation = task_.evaluate();
-        const bool best = std::isfinite(evaluation.loss) && (!at_.has_best || evaluation.loss < at_.best_loss);
+        const bool best =
+            std::isfinite(evaluation.loss) && (!at_.has_best || evaluation.loss < at_.best_loss);
         if (best) {
             at_.has_best = true;
             at_.best_loss = evaluation.loss;
@@ -212,7 +215,8 @@ private:
         log_line(fmt::format("{}: going on after step {} of {}", task_.what, at_.step, config_.total_steps));
     }
 
-    [[noreturn]] void throw_not_finite(double loss, double norm, const std::vector<at::Tensor>& per_record) const {
+    [[noreturn]] void throw_not_finite(double loss, double norm,
+                                       const std::vector<at::Tensor>& per_record) const {
         std::vector<std::string> suspects, all;
         for (std::size_t micro = 0; micro < per_record.size(); ++micro) {
             const auto ids = task_.record_ids
@@ -222,10 +226,12 @@ private:
             if (!per_record[micro].defined()) continue;
             const at::Tensor values = per_record[micro].to(at::kCPU, at::kDouble);
             for (std::int64_t i = 0; i < std::min<std::int64_t>(values.size(0), ids.size()); ++i)
-                if (!std::isfinite(values[i].item<double>())) suspects.push_back(ids[static_cast<std::size_t>(i)]);
+                if (!std::isfinite(values[i].item<double>()))
+                    suspects.push_back(ids[static_cast<std::size_t>(i)]);
         }
         throw UserError(fmt::format(
-            "{}: step {}: loss {} and gradient norm {} must be finite; records: {}; look at these records, or lower "
+            "{}: step {}: loss {} and gradient norm {} must be finite; records: {}; look at these records, "
+            "or lower "
             "the learning rate; the weights keep their values of step {}",
             task_.what, at_.step + 1, loss, norm, join(suspects.empty() ? all : suspects, ", "), at_.step));
     }

@@ -39,10 +39,10 @@ struct TrainTask {
     /// Ids of its records, in the order of MicroResult::per_record; for error messages.
     std::function<std::vector<std::string>(std::int64_t index, std::int64_t micro)> record_ids;
 
-    std::function<void()> after_step;                    // optional: running means of a loss
-    std::function<Evaluation()> evaluate;                // optional
-    std::function<TensorMap()> extra_state;              // optional: running means of a loss
-    std::function<void(const TensorMap&)> load_extra;    // set together with extra_state
+    std::function<void()> after_step;                  // optional: running means of a loss
+    std::function<Evaluation()> evaluate;              // optional
+    std::function<TensorMap()> extra_state;            // optional: running means of a loss
+    std::function<void(const TensorMap&)> load_extra;  // set together with extra_state
 
     /// What must be equal for a checkpoint to be resumed: name to digest or setting.
     std::map<std::string, std::string> identity;

@@ -112,7 +112,8 @@ TEST(PlanBatches, NothingIsLostSplitOrRepeated) {
 TEST(PlanBatches, FillsBetterThanTakingGroupsInOrder) {
     std::vector<SequenceGroup> groups;
     for (int i = 0; i < 16; ++i)
-        groups.push_back({"g", {1}, {{std::vector<std::int32_t>(i % 2 ? 69 : 29, 2), {}}}});  // 70 and 30 tokens
+        groups.push_back(
+            {"g", {1}, {{std::vector<std::int32_t>(i % 2 ? 69 : 29, 2), {}}}});  // 70 and 30 tokens
     std::vector<std::size_t> order(16);
     for (std::size_t i = 0; i < 16; ++i) order[i] = i < 8 ? 2 * i : 2 * (i - 8) + 1;  // short ones first
     EXPECT_EQ(plan_batches(groups, order, {.token_budget = 100}).size(), 8U);
@@ -141,7 +142,8 @@ TEST(IndexPairs, ChosenIsSharedAndWeightsSumToPrompts) {
     two.rejected.resize(2);
     one.rejected.resize(1);
     const std::vector<PreferenceRecord> records = {one, two};
-    const auto pairs = index_pairs(records, {1, 0}, true);  // packed as: chosen, rejected, rejected | chosen, rejected
+    const auto pairs =
+        index_pairs(records, {1, 0}, true);  // packed as: chosen, rejected, rejected | chosen, rejected
     ASSERT_EQ(pairs.size(), 3U);
     EXPECT_EQ(pairs[0].chosen, 0);
     EXPECT_EQ(pairs[1].chosen, 0);

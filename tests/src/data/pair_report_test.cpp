@@ -83,7 +83,9 @@ TEST(PairReport, TextAndFilesSayTheSame) {
     const std::string text = read_file(std::filesystem::path(testing::TempDir()) / "pair_report.txt");
     EXPECT_THAT(text, testing::HasSubstr("1 read, 1 with pairs"));
     EXPECT_THAT(text, testing::HasSubstr("1 proposed, 1 kept"));
-    EXPECT_EQ(nlohmann::json::parse(read_file(std::filesystem::path(testing::TempDir()) / "pair_report.json")), report);
+    EXPECT_EQ(
+        nlohmann::json::parse(read_file(std::filesystem::path(testing::TempDir()) / "pair_report.json")),
+        report);
 }
 
 }  // namespace

@@ -75,8 +75,10 @@ TEST(Pairs, ARejectedAnswerThatIsBetterSomewhereIsDropped) {
     PairConfig config = by_wer();
     config.metrics.push_back({.name = "spk_sim"});
     // 2 wins on wer, 1 on spk_sim: a trade-off makes no pair.
-    expect_none(build_pairs({group_of({scored(1, 0.3, 0.9), scored(2, 0.1, 0.4)})}, config), DropRule::not_better);
-    const auto third = build_pairs({group_of({scored(1, 0.3, 0.9), scored(2, 0.1, 0.4), scored(3, 0.5, 0.3)})}, config);
+    expect_none(build_pairs({group_of({scored(1, 0.3, 0.9), scored(2, 0.1, 0.4)})}, config),
+                DropRule::not_better);
+    const auto third =
+        build_pairs({group_of({scored(1, 0.3, 0.9), scored(2, 0.1, 0.4), scored(3, 0.5, 0.3)})}, config);
     ASSERT_EQ(third.records.size(), 1U);
     EXPECT_EQ(third.records[0].rejected[0].answer.ids[0], 3);
 }
@@ -125,7 +127,8 @@ TEST(Pairs, InvalidCandidatesAreSetAside) {
     const auto structure = [](const CandidateRecord&, const Candidate& c) { return c.answer.ids[0] != 6; };
     const auto result = build_pairs({group}, config, structure);
     EXPECT_EQ(result.counts.candidates_eligible, 2);
-    for (const DropRule rule : {DropRule::error_finish, DropRule::missing_score, DropRule::over_long, DropRule::structure})
+    for (const DropRule rule :
+         {DropRule::error_finish, DropRule::missing_score, DropRule::over_long, DropRule::structure})
         EXPECT_EQ(result.counts.candidates_set_aside.at(rule).count, 1) << drop_rule_name(rule);
     EXPECT_EQ(result.counts.candidates_set_aside.at(DropRule::error_finish).examples[0], "p/2");
     EXPECT_EQ(result.records.at(0).rejected[0].answer.ids[0], 2);
@@ -142,7 +145,8 @@ TEST(Pairs, SeveralRejectedAndSeveralChosen) {
     PairConfig config = by_wer();
     config.rejected_per_chosen = 2;
     config.per_prompt = 2;
-    const auto result = build_pairs({group_of({scored(1, 0.1), scored(2, 0.1), scored(3, 0.5), scored(4, 0.9)})}, config);
+    const auto result =
+        build_pairs({group_of({scored(1, 0.1), scored(2, 0.1), scored(3, 0.5), scored(4, 0.9)})}, config);
     ASSERT_EQ(result.records.size(), 2U);
     EXPECT_EQ(result.records[0].rejected[0].answer.ids[0], 4);  // worst first
     EXPECT_EQ(result.records[0].rejected[1].answer.ids[0], 3);
@@ -156,7 +160,8 @@ TEST(Pairs, RankSumWeighsMetrics) {
     config.rule = "rank_sum";
     config.metrics = {{.name = "wer", .weight = 1.0}, {.name = "spk_sim", .weight = 3.0}};
     // Ranks wer 1, 2, 3 and spk_sim 2, 1, 3: sums 7, 5, 12; 2 is chosen, 3 is worse on both.
-    const auto result = build_pairs({group_of({scored(1, 0.1, 0.5), scored(2, 0.2, 0.9), scored(3, 0.3, 0.1)})}, config);
+    const auto result =
+        build_pairs({group_of({scored(1, 0.1, 0.5), scored(2, 0.2, 0.9), scored(3, 0.3, 0.1)})}, config);
     ASSERT_EQ(result.records.size(), 1U);
     EXPECT_EQ(result.records[0].chosen.answer.ids[0], 2);
     EXPECT_EQ(result.records[0].rejected[0].answer.ids[0], 3);
@@ -243,8 +248,9 @@ TEST(Pairs, RandomGroupsAreAccountedFor) {
     for (int g = 0; g < 200; ++g) {
         std::vector<Candidate> candidates;
         for (std::uint64_t i = 0, n = rng.below(6); i < n; ++i) {
-            Candidate candidate = scored(static_cast<std::int32_t>(rng.below(4)), 0.1 * static_cast<double>(rng.below(4)),
-                                         0.1 * static_cast<double>(rng.below(4)));
+            Candidate candidate =
+                scored(static_cast<std::int32_t>(rng.below(4)), 0.1 * static_cast<double>(rng.below(4)),
+                       0.1 * static_cast<double>(rng.below(4)));
             candidate.finish = static_cast<Finish>(rng.below(3));
             if (rng.below(5) == 0) candidate.scores["wer"] = std::nullopt;
             candidates.push_back(candidate);
@@ -261,15 +267,19 @@ TEST(Pairs, RandomGroupsAreAccountedFor) {
         EXPECT_GT(result.counts.pairs_kept, 5) << rule;
         EXPECT_GT(total(result.counts.pairs_dropped), 10) << rule;
         std::int64_t pairs = 0;
-        for (const PreferenceRecord& record : result.records) pairs += static_cast<std::int64_t>(record.rejected.size());
+        for (const PreferenceRecord& record : result.records)
+            pairs += static_cast<std::int64_t>(record.rejected.size());
         EXPECT_EQ(pairs, result.counts.pairs_kept);
     }
 }
 
 TEST(Pairs, WideReferenceGapsAreDroppedAndCounted) {
-    auto result = build_pairs({group_of({scored(1, 0.1), scored(2, 0.9)}, "a"), group_of({scored(1, 0.1), scored(3, 0.9)}, "b")},
-                              by_wer());
-    drop_reference_gaps(result, 2.0, [](const PreferenceRecord&, const Candidate& c) { return c.answer.ids[0] == 3 ? -5.0 : -2.5; });
+    auto result = build_pairs(
+        {group_of({scored(1, 0.1), scored(2, 0.9)}, "a"), group_of({scored(1, 0.1), scored(3, 0.9)}, "b")},
+        by_wer());
+    drop_reference_gaps(result, 2.0, [](const PreferenceRecord&, const Candidate& c) {
+        return c.answer.ids[0] == 3 ? -5.0 : -2.5;
+    });
     ASSERT_EQ(result.records.size(), 1U);
     EXPECT_EQ(result.records[0].info.id, "a#0");
     EXPECT_EQ(result.counts.pairs_dropped.at(DropRule::reference_gap).count, 1);
@@ -287,7 +297,8 @@ TEST(PairConfigCheck, ReportsAllProblemsAtOnce) {
         check(config);
         FAIL();
     } catch (const ConfigError& error) {
-        for (const char* part : {"'charm' has no known direction", "listed twice", "'correct' first", "unscored", "silence_id"})
+        for (const char* part :
+             {"'charm' has no known direction", "listed twice", "'correct' first", "unscored", "silence_id"})
             EXPECT_THAT(error.what(), testing::HasSubstr(part));
     }
     EXPECT_THROW(check(PairConfig{}), ConfigError);

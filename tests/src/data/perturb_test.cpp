@@ -31,13 +31,13 @@ std::vector<std::int32_t> given_ids(const TokenSequence& answer) {
     return ids;
 }
 
-PerturbConfig config_of(double span_share) {
-    return {.span_share = span_share, .silence_id = 50};
-}
+PerturbConfig config_of(double span_share) { return {.span_share = span_share, .silence_id = 50}; }
 
 TEST(Perturb, EachKindDoesWhatItsNameSays) {
     const std::size_t length = plain().answer.ids.size();
-    const auto size_of = [&](const char* kind) { return perturb(plain(), kind, config_of(0.25), 1)->answer.ids.size(); };
+    const auto size_of = [&](const char* kind) {
+        return perturb(plain(), kind, config_of(0.25), 1)->answer.ids.size();
+    };
     EXPECT_EQ(size_of("repeat"), length + 2);
     EXPECT_EQ(size_of("drop"), length - 2);
     EXPECT_EQ(size_of("cut_tail"), length - 2);
@@ -58,7 +58,8 @@ TEST(Perturb, FramesStayWhole) {
     for (std::uint64_t seed = 0; seed < 20; ++seed) {
         const auto dropped = perturb(plain(), "drop", config, seed)->answer.ids;
         ASSERT_EQ(dropped.size(), 7U);
-        for (std::size_t i = 0; i + 1 < dropped.size(); i += 2) EXPECT_EQ(dropped[i] % 2, 0) << "seed " << seed;
+        for (std::size_t i = 0; i + 1 < dropped.size(); i += 2)
+            EXPECT_EQ(dropped[i] % 2, 0) << "seed " << seed;
     }
 }
 
@@ -71,7 +72,8 @@ TEST(Perturb, GivenTokensAndBoundariesStay) {
             EXPECT_EQ(given_ids(damaged->answer), given_ids(aligned().answer)) << kind;
             EXPECT_EQ(std::count(damaged->answer.ids.begin(), damaged->answer.ids.end(), kEnd), 3);
             for (const Span& span : damaged->answer.given)
-                EXPECT_NE(damaged->answer.ids[static_cast<std::size_t>(span.end)], kEnd) << "a unit without codes";
+                EXPECT_NE(damaged->answer.ids[static_cast<std::size_t>(span.end)], kEnd)
+                    << "a unit without codes";
         }
     }
 }

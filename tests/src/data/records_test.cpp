@@ -52,8 +52,8 @@ CandidateFile candidate_file() {
 /// The message of reading one line of that kind after a header with vocab_size 100 and stop id 99.
 template <typename Read>
 std::string error_of(const std::string& line, const Read& read, const std::string& kind) {
-    const std::string header =
-        R"({"format":"linvox-preference","version":1,"kind":")" + kind + R"(","vocab_size":100,"stop_ids":[99]})";
+    const std::string header = R"({"format":"linvox-preference","version":1,"kind":")" + kind +
+                               R"(","vocab_size":100,"stop_ids":[99]})";
     try {
         read(write_text("records_error.jsonl", header + "\n" + line + "\n"));
     } catch (const DataError& error) {
@@ -62,10 +62,12 @@ std::string error_of(const std::string& line, const Read& read, const std::strin
     return "(read without complaint)";
 }
 std::string pair_error(const std::string& line) {
-    return error_of(line, [](const fs::path& path) { read_preferences(path); }, "pairs");
+    return error_of(
+        line, [](const fs::path& path) { read_preferences(path); }, "pairs");
 }
 std::string candidate_error(const std::string& line) {
-    return error_of(line, [](const fs::path& path) { read_candidates(path); }, "candidates");
+    return error_of(
+        line, [](const fs::path& path) { read_candidates(path); }, "candidates");
 }
 
 TEST(Records, CandidatesComeBackEqual) {
@@ -84,7 +86,8 @@ TEST(Records, PairsComeBackEqual) {
     PreferenceFile file;
     file.header = {"pairs", 50, {}, {}};
     const CandidateRecord source = candidate_file().records[0];
-    file.records = {{source.info, source.candidates[0], {source.candidates[1], *source.reference}, 0.5, "pareto mcd"}};
+    file.records = {
+        {source.info, source.candidates[0], {source.candidates[1], *source.reference}, 0.5, "pareto mcd"}};
     write_preferences(path, file);
     const PreferenceFile read = read_preferences(path);
     ASSERT_EQ(read.records.size(), 1U);
@@ -102,11 +105,15 @@ TEST(Records, SupervisedExamplesComeBackEqual) {
 
 TEST(Records, AppendsTheStopIdOfAnAnswerThatStopped) {
     const std::string header =
-        R"({"format":"linvox-preference","version":1,"kind":"pairs","vocab_size":100,"stop_ids":[98,99]})" "\n";
+        R"({"format":"linvox-preference","version":1,"kind":"pairs","vocab_size":100,"stop_ids":[98,99]})"
+        "\n";
     const fs::path path = write_text(
-        "stops.jsonl", header + R"({"id":"a","prompt_ids":[1],"chosen_ids":[2,99],"rejected_ids":[3]})" "\n" +
+        "stops.jsonl", header +
+                           R"({"id":"a","prompt_ids":[1],"chosen_ids":[2,99],"rejected_ids":[3]})"
+                           "\n" +
                            R"({"id":"b","prompt_ids":[1],"chosen_ids":[2],"chosen_info":{"stop_id":99},)"
-                           R"("rejected_ids":[[4,5]],"rejected_finish":["length"]})" "\n");
+                           R"("rejected_ids":[[4,5]],"rejected_finish":["length"]})"
+                           "\n");
     const PreferenceFile file = read_preferences(path);
     EXPECT_EQ(file.records[0].chosen.answer.ids, (std::vector<std::int32_t>{2, 99}));       // never two
     EXPECT_EQ(file.records[0].rejected[0].answer.ids, (std::vector<std::int32_t>{3, 98}));  // the first one
@@ -119,20 +126,26 @@ TEST(Records, BadPairsAreNamedByFieldAndPlace) {
     const std::string head = R"({"id":"a","prompt_ids":[1],)";
     EXPECT_THAT(pair_error(head + R"("chosen_ids":[2],"rejected_ids":[[3],[]]})"),
                 HasSubstr("records_error.jsonl:2: rejected_ids[1] is empty"));
-    EXPECT_THAT(pair_error(head + R"("chosen_ids":[2],"rejected_ids":[2]})"), HasSubstr("identical to chosen_ids"));
+    EXPECT_THAT(pair_error(head + R"("chosen_ids":[2],"rejected_ids":[2]})"),
+                HasSubstr("identical to chosen_ids"));
     EXPECT_THAT(pair_error(head + R"("chosen_ids":[2,100],"rejected_ids":[3]})"),
                 HasSubstr("chosen_ids[1] = 100 is outside the vocabulary (100)"));
     EXPECT_THAT(pair_error(head + R"("chosen_ids":[2,-1],"rejected_ids":[3]})"), HasSubstr("is negative"));
-    EXPECT_THAT(pair_error(head + R"("chosen_ids":[2.0],"rejected_ids":[3]})"), HasSubstr("not an integer id"));
-    EXPECT_THAT(pair_error(head + R"("chosen_ids":[99],"rejected_ids":[3]})"), HasSubstr("nothing but the stop id"));
+    EXPECT_THAT(pair_error(head + R"("chosen_ids":[2.0],"rejected_ids":[3]})"),
+                HasSubstr("not an integer id"));
+    EXPECT_THAT(pair_error(head + R"("chosen_ids":[99],"rejected_ids":[3]})"),
+                HasSubstr("nothing but the stop id"));
     EXPECT_THAT(pair_error(head + R"("chosen_ids":[2],"chosen_finish":"length","rejected_ids":[3]})"),
                 HasSubstr("must have stopped by itself"));
-    EXPECT_THAT(pair_error(head + R"("chosen_ids":[2],"rejected_ids":[[3,99]],"rejected_finish":["length"]})"),
-                HasSubstr("cut by length has none"));
-    EXPECT_THAT(pair_error(head + R"("chosen_ids":[2],"rejected_ids":[[3]],"rejected_finish":["stop","stop"]})"),
-                HasSubstr("rejected_finish must be a list with one entry"));
+    EXPECT_THAT(
+        pair_error(head + R"("chosen_ids":[2],"rejected_ids":[[3,99]],"rejected_finish":["length"]})"),
+        HasSubstr("cut by length has none"));
+    EXPECT_THAT(
+        pair_error(head + R"("chosen_ids":[2],"rejected_ids":[[3]],"rejected_finish":["stop","stop"]})"),
+        HasSubstr("rejected_finish must be a list with one entry"));
     EXPECT_THAT(pair_error(head + R"("chosen":true,"rejected_ids":[3]})"), HasSubstr("quality flag"));
-    EXPECT_THAT(pair_error(head + R"("chosen_ids":[2],"rejected_ids":[3],"weights":[1]})"), HasSubstr("\"weights\""));
+    EXPECT_THAT(pair_error(head + R"("chosen_ids":[2],"rejected_ids":[3],"weights":[1]})"),
+                HasSubstr("\"weights\""));
     EXPECT_THAT(pair_error(head + R"("chosen_ids":[2],"rejected_ids":[3],"chosen_score":{}})"),
                 HasSubstr("did you mean \"chosen_scores\"?"));
     EXPECT_THAT(pair_error(head + R"("chosen_ids":[2,3],"chosen_given":[[0,3]],"rejected_ids":[3]})"),
@@ -151,12 +164,15 @@ TEST(Records, BadCandidatesAreNamed) {
     EXPECT_THAT(candidate_error(head + R"([{"ids":[2],"finish":"done"}]})"), HasSubstr("is not one of"));
     EXPECT_THAT(candidate_error(head + R"([{"ids":[2],"finish":"stop","scores":{"wer":"low"}}]})"),
                 HasSubstr("scores.wer"));
-    EXPECT_THAT(candidate_error(head + R"([{"ids":[2],"finish":"stop","source":"web"}]})"), HasSubstr("source"));
+    EXPECT_THAT(candidate_error(head + R"([{"ids":[2],"finish":"stop","source":"web"}]})"),
+                HasSubstr("source"));
 }
 
 TEST(Records, ProblemsAreCollectedUpToTwenty) {
     std::string text;
-    for (int i = 0; i < 30; ++i) text += R"({"id":"","prompt_ids":[1]})" "\n";
+    for (int i = 0; i < 30; ++i)
+        text += R"({"id":"","prompt_ids":[1]})"
+                "\n";
     try {
         read_preferences(write_text("many.jsonl", text));
         FAIL();
@@ -169,11 +185,13 @@ TEST(Records, ProblemsAreCollectedUpToTwenty) {
 }
 
 TEST(Records, RepeatedIdsEmptyFilesAndBrokenJsonAreErrors) {
-    const std::string line = R"({"id":"a","prompt_ids":[1],"chosen_ids":[2],"rejected_ids":[3]})" "\n";
+    const std::string line = R"({"id":"a","prompt_ids":[1],"chosen_ids":[2],"rejected_ids":[3]})"
+                             "\n";
     EXPECT_THAT(pair_error(line + line), HasSubstr(":3: id \"a\" was used before"));
     EXPECT_THAT(pair_error(""), HasSubstr("holds no record"));
     EXPECT_THAT(pair_error(line + "{'id': 1}"), HasSubstr(":3:"));
-    EXPECT_THAT(error_of(line, [](const fs::path& path) { read_candidates(path); }, "pairs"),
+    EXPECT_THAT(error_of(
+                    line, [](const fs::path& path) { read_candidates(path); }, "pairs"),
                 HasSubstr("holds pairs, not candidates"));
 }
 

@@ -46,7 +46,9 @@ struct Align : testing::Test {
                         steps.push_back(report.values);
                         if (report.step == stop_after) throw Interrupted{};
                     };
-                    observer.on_evaluation = [this](const StepReport& report) { evaluations.push_back(report.values); };
+                    observer.on_evaluation = [this](const StepReport& report) {
+                        evaluations.push_back(report.values);
+                    };
                     return std::vector<Observer>{observer};
                 }};
     }
@@ -92,15 +94,18 @@ TEST_F(Align, DpoStartsAtLnTwo) {
 TEST_F(Align, ReportsTrlNamesAndCurves) {
     Decoder policy = toy::decoder();
     train_align(policy, data, config_of("lpo-published", 1), run());
-    for (const char* name : {"loss", "grad_norm", "learning_rate", "logps/chosen", "logps/rejected", "rewards/chosen",
-                             "rewards/rejected", "rewards/margins", "rewards/accuracies", "displacement/chosen",
-                             "loss/preference", "loss/positive", "logratio/chosen_per_token_p10",
-                             "logratio/rejected_per_token_p90", "logps/chosen_per_token_p50", "push/chosen"})
+    for (const char* name :
+         {"loss", "grad_norm", "learning_rate", "logps/chosen", "logps/rejected", "rewards/chosen",
+          "rewards/rejected", "rewards/margins", "rewards/accuracies", "displacement/chosen",
+          "loss/preference", "loss/positive", "logratio/chosen_per_token_p10",
+          "logratio/rejected_per_token_p90", "logps/chosen_per_token_p50", "push/chosen"})
         EXPECT_TRUE(steps.back().contains(name)) << name;
-    for (const char* name : {"eval_r_star", "eval_grad/cosine", "eval_grad_norm/chosen", "eval_logratio/chosen_sum_p50"})
+    for (const char* name :
+         {"eval_r_star", "eval_grad/cosine", "eval_grad_norm/chosen", "eval_logratio/chosen_sum_p50"})
         EXPECT_TRUE(evaluations.back().contains(name)) << name;
     EXPECT_LT(steps.back().at("logps/chosen"), 0.0);  // negative values are reported
-    EXPECT_LE(steps.back().at("logratio/chosen_per_token_p10"), steps.back().at("logratio/chosen_per_token_p90"));
+    EXPECT_LE(steps.back().at("logratio/chosen_per_token_p10"),
+              steps.back().at("logratio/chosen_per_token_p90"));
 }
 
 TEST_F(Align, MicroBatchesOfOneRecordEqualOneBatch) {
@@ -165,8 +170,8 @@ TEST_F(Align, GatesRefuseAStaleReferenceUnlessSwitchedOff) {
 
 TEST_F(Align, RefusesWhatTheLossNeedsAndTheRunLacks) {
     Decoder policy = toy::decoder();
-    EXPECT_THROW(train_align(policy, data, config_of("odpo"), run()), ConfigError);    // task scores
-    EXPECT_THROW(train_align(policy, data, config_of("tdpo1"), run()), ConfigError);   // live logits
+    EXPECT_THROW(train_align(policy, data, config_of("odpo"), run()), ConfigError);   // task scores
+    EXPECT_THROW(train_align(policy, data, config_of("tdpo1"), run()), ConfigError);  // live logits
     AlignConfig split = config_of("kto_pair");
     split.token_budget = 1;
     EXPECT_THROW(train_align(policy, data, split, run()), ConfigError);  // pairs of a step must be together
@@ -210,7 +215,8 @@ TEST_F(Align, PairWeightByPromptGivesEveryPromptTheSameSay) {
     const auto loss_of = [&](const std::vector<PreferenceRecord>& records, const char* weight) {
         AlignConfig config = config_of("sigmoid");
         config.pair_weight = weight;
-        return evaluate_pairs(policy, records, data.reference, config, data.vocab_begin, data.vocab_end).at("loss");
+        return evaluate_pairs(policy, records, data.reference, config, data.vocab_begin, data.vocab_end)
+            .at("loss");
     };
     const double first = loss_of({mixed[0]}, "pair"), second = loss_of({mixed[1]}, "pair");
     EXPECT_NEAR(loss_of(mixed, "prompt"), (first + second) / 2, 1e-6);

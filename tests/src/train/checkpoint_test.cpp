@@ -68,7 +68,8 @@ TEST(Checkpoint, DamagedStateNamesTheFile) {
 TEST(Identity, NamesEveryDifferingFieldWithBothValues) {
     try {
         require_equal_identity({{"model", "a"}, {"loss", "dpo"}, {"same", "x"}},
-                               {{"model", "b"}, {"pairs", "p"}, {"same", "x"}, {"loss", "dpo"}}, "here", "remedy");
+                               {{"model", "b"}, {"pairs", "p"}, {"same", "x"}, {"loss", "dpo"}}, "here",
+                               "remedy");
         FAIL();
     } catch (const DataError& error) {
         const std::string what = error.what();

@@ -16,7 +16,8 @@ namespace {
 using Members = std::vector<const SequenceGroup*>;
 
 const GateCheck& named(const std::vector<GateCheck>& checks, const std::string& name) {
-    const auto found = std::find_if(checks.begin(), checks.end(), [&](const GateCheck& c) { return c.name == name; });
+    const auto found =
+        std::find_if(checks.begin(), checks.end(), [&](const GateCheck& c) { return c.name == name; });
     if (found == checks.end()) throw BugError("no check " + name);
     return *found;
 }
@@ -35,11 +36,13 @@ struct Gates : testing::Test {
             const SequenceScore scored = score_answers(model, packer({&group}), score);
             for (std::size_t a = 0; a < group.answers.size(); ++a)
                 scores[answer_digest(group.prompt_ids, group.answers[a])] = {
-                    scored.logprob_sum_A[static_cast<std::int64_t>(a)].item<double>(), group.answers[a].scored_count()};
+                    scored.logprob_sum_A[static_cast<std::int64_t>(a)].item<double>(),
+                    group.answers[a].scored_count()};
         }
         return scores;
     }
-    std::vector<GateCheck> step0(const ReferenceScores& reference, const LossConfig& loss, const Packer& packer) const {
+    std::vector<GateCheck> step0(const ReferenceScores& reference, const LossConfig& loss,
+                                 const Packer& packer) const {
         return check_step0(decoder, records, reference, score, loss, "", packer);
     }
 };
@@ -77,14 +80,18 @@ TEST_F(Gates, AShiftedMaskIsFound) {
     EXPECT_FALSE(named(check_masks(decoder, groups, score, shifted), "mask/labels").passed);
     EXPECT_THROW(require_gates(check_masks(decoder, groups, score, shifted)), DataError);
     // On one side only, step 0 sees it too.
-    EXPECT_FALSE(named(step0(reference_of(decoder, good), loss_of("lpo-published"), shifted), "step0/logratio").passed);
+    EXPECT_FALSE(
+        named(step0(reference_of(decoder, good), loss_of("lpo-published"), shifted), "step0/logratio")
+            .passed);
 }
 
 TEST_F(Gates, AnInvertedMaskIsFound) {
-    // Scores what is given and the prompt instead of the answer; both sides share the fault, so step 0 is blind.
+    // Scores what is given and the prompt instead of the answer; both sides share the fault, so step 0 is
+    // blind.
     const Packer inverted = [](const Members& members) {
         PackedBatch batch = pack(members);
-        batch.row_N = (batch.position_T == 0).nonzero().flatten().slice(0, 0, 1).expand_as(batch.row_N).contiguous();
+        batch.row_N =
+            (batch.position_T == 0).nonzero().flatten().slice(0, 0, 1).expand_as(batch.row_N).contiguous();
         batch.label_N = batch.ids_T.index_select(0, batch.row_N + 1);
         return batch;
     };

@@ -34,7 +34,10 @@ TEST(JsonlObserver, WritesStepsAndEvaluationsAsTheyCome) {
 TEST(JsonlObserver, ResumeCutsLostStepsAndTheTornLine) {
     const auto path = std::filesystem::path(testing::TempDir()) / "observer_resume.jsonl";
     std::ofstream(path) << "{\"step\":1}\n{\"step\":2}\n{\"step\":3}\n{\"st";
-    { const Observer observer = jsonl_observer(path, 2); observer.on_step({3, 4, 0.75, 0.1, {{"loss", 1.0}}}); }
+    {
+        const Observer observer = jsonl_observer(path, 2);
+        observer.on_step({3, 4, 0.75, 0.1, {{"loss", 1.0}}});
+    }
     const auto lines = lines_of(path);
     ASSERT_EQ(lines.size(), 3U);
     EXPECT_EQ(lines[1]["step"], 2);

@@ -35,7 +35,8 @@ TEST(PairBatch, LaysPolicyAndReferenceSideBySide) {
         EXPECT_EQ(scores.reference_chosen[i].item<double>(), reference_chosen[n]);
         EXPECT_EQ(scores.reference_rejected[i].item<double>(), reference_rejected[n]);
     }
-    EXPECT_EQ(scores.chosen_tokens[0].item<double>(), static_cast<double>(records[2].chosen.answer.scored_count()));
+    EXPECT_EQ(scores.chosen_tokens[0].item<double>(),
+              static_cast<double>(records[2].chosen.answer.scored_count()));
     EXPECT_EQ(pair_weights(batch.pairs)[0].item<double>(), 0.5);
 }
 

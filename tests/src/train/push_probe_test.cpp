@@ -21,7 +21,8 @@ TEST(PushProbe, EqualsFiniteDifferencesAlongTheGradient) {
 
     // |grad|^2 is the slope along the gradient itself.
     const auto mean_chosen = [&] {
-        const PairScores scores = pair_scores(set, batch, score_answers(policy, batch.batch, {}).logprob_sum_A);
+        const PairScores scores =
+            pair_scores(set, batch, score_answers(policy, batch.batch, {}).logprob_sum_A);
         return (scores.policy_chosen / scores.chosen_tokens).mean();
     };
     at::Tensor weight = policy.layers.back().down_weight_DF;

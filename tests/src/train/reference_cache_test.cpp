@@ -44,7 +44,8 @@ TEST_F(Cache, HoldsTheScoresOfEveryAnswerAndIsNotComputedTwice) {
     const SequenceScore direct = score_answers(decoder, batch, score);
     for (std::size_t a = 0; a < group.answers.size(); ++a) {
         const ReferenceScore& entry = scores.at(answer_digest(group.prompt_ids, group.answers[a]));
-        EXPECT_NEAR(entry.logprob_sum, direct.logprob_sum_A[static_cast<std::int64_t>(a)].item<double>(), 1e-4);
+        EXPECT_NEAR(entry.logprob_sum, direct.logprob_sum_A[static_cast<std::int64_t>(a)].item<double>(),
+                    1e-4);
         EXPECT_EQ(entry.token_count, group.answers[a].scored_count());
     }
     const std::string bytes = read_file(path);
@@ -95,8 +96,10 @@ TEST_F(Cache, AnotherIdentityIsRefusedWithFieldAndValues) {
         read_reference(path, changed);
         FAIL();
     } catch (const DataError& error) {
-        EXPECT_THAT(error.what(), testing::HasSubstr("softmax_range differs: '8:24' in the file, '0:24' in this run"));
-        EXPECT_THAT(error.what(), testing::HasSubstr("vocabulary differs: 'v1' in the file, 'v2' in this run"));
+        EXPECT_THAT(error.what(),
+                    testing::HasSubstr("softmax_range differs: '8:24' in the file, '0:24' in this run"));
+        EXPECT_THAT(error.what(),
+                    testing::HasSubstr("vocabulary differs: 'v1' in the file, 'v2' in this run"));
     }
     EXPECT_THROW(precompute_reference(path, decoder, groups, wider, changed, 100), DataError);
 }

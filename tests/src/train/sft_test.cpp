@@ -20,8 +20,10 @@ SftData data_of() {
     data.epoch = [](int, Rng& rng) {
         std::vector<SequenceGroup> groups;
         for (int i = 0; i < 24; ++i)
-            groups.push_back({"example_" + std::to_string(i), {1, 2},
-                              {toy::codes(static_cast<std::int32_t>(rng.below(16)), 1, 6 + rng.below(6), i % 2 == 0)}});
+            groups.push_back(
+                {"example_" + std::to_string(i),
+                 {1, 2},
+                 {toy::codes(static_cast<std::int32_t>(rng.below(16)), 1, 6 + rng.below(6), i % 2 == 0)}});
         return groups;
     };
     Rng rng(99);

@@ -54,7 +54,8 @@ inline std::vector<PreferenceRecord> pairs(std::size_t count, std::size_t reject
         record.chosen.answer = codes(start, 1, 5 + rng.below(5), i % 2 == 0);
         for (std::size_t r = 0; r < rejected; ++r) {
             record.rejected.emplace_back();
-            record.rejected.back().answer = codes(start + static_cast<std::int32_t>(r), -1, 5 + rng.below(5), i % 2 == 0);
+            record.rejected.back().answer =
+                codes(start + static_cast<std::int32_t>(r), -1, 5 + rng.below(5), i % 2 == 0);
         }
         records.push_back(record);
     }

@@ -40,7 +40,8 @@ struct Toy {
 
     at::Tensor target(std::int64_t epoch, std::int64_t example) const {
         Rng rng(mix_seed(7, epoch, example));
-        return at::tensor({rng.normal(), 1.0 + rng.normal(), rng.normal(), -2.0 + rng.normal()}).to(at::kFloat);
+        return at::tensor({rng.normal(), 1.0 + rng.normal(), rng.normal(), -2.0 + rng.normal()})
+            .to(at::kFloat);
     }
 
     TrainTask task() {
@@ -103,7 +104,8 @@ TEST(Trainer, OneMicroBatchOfEightEqualsEightOfOne) {
     train(one.task(), config_of(6), one.run({}));
     train(eight.task(), config_of(6), eight.run({}));
     ASSERT_EQ(one.losses.size(), 6U);
-    for (std::size_t i = 0; i < one.losses.size(); ++i) EXPECT_NEAR(one.losses[i], eight.losses[i], 1e-5) << i;
+    for (std::size_t i = 0; i < one.losses.size(); ++i)
+        EXPECT_NEAR(one.losses[i], eight.losses[i], 1e-5) << i;
     EXPECT_LT((one.w - eight.w).abs().max().item<double>(), 1e-6);
     EXPECT_LT(one.losses.back(), one.losses.front());
 }
