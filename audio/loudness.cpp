@@ -39,7 +39,7 @@ Loudness measure_loudness(std::span<const float> samples, int sample_rate_hz) {
     Loudness result;
     double value = 0;
     const double seconds = static_cast<double>(samples.size()) / sample_rate_hz;
-    if (seconds >= 0.4 && ebur128_loudness_global(state.get(), &value) == EBUR128_SUCCESS)
+    if (ebur128_loudness_global(state.get(), &value) == EBUR128_SUCCESS)
         result.integrated_lufs = finite(value);
     if (seconds >= 10 && result.integrated_lufs &&
         ebur128_loudness_range(state.get(), &value) == EBUR128_SUCCESS)

@@ -56,7 +56,7 @@ const std::array kMetrics{
     Metric{
         "tok.loop", "copies in the longest loop", "", Better::down, needs_tokens,
         "1 + floor(L / p), L the longest stretch with t[i] = t[i - p], the most over periods p up to 1024.",
-        score_run},
+        score_loop},
     Metric{"silence", "silence", "%", Better::none, needs_wave,
            "Inactive share of 25 ms frames; active: within 40 dB of the loudest frame and above -60 dBFS, "
            "gaps under 100 ms closed.",
@@ -104,7 +104,7 @@ const std::array kMetrics{
     Metric{
         "click", "clicks", "1/s", Better::down, needs_wave,
         "Outliers of the LPC-16 residual above 40 x its running median; read the difference to a reference.",
-        score_bandwidth},
+        score_click},
     Metric{"rate.speech", "speech rate", "char/s", Better::none, needs_wave | needs_text,
            "Characters without spaces / seconds from first to last activity.", score_speech_rate},
     Metric{"rate.artic", "articulation rate", "char/s", Better::none, needs_wave | needs_text,

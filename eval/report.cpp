@@ -9,6 +9,7 @@
 
 #include "src/base/error.h"
 #include "src/base/rng.h"
+#include "src/base/text.h"
 
 namespace linvox {
 namespace {
@@ -259,6 +260,30 @@ void set_verdicts(std::vector<ComparisonResult>& results,
     }
 }
 
+double failure_share(const Aggregate& a) {
+    const auto all = static_cast<double>(a.n + a.n_failed);
+    return all > 0 ? static_cast<double>(a.n_failed) / all : 0;
+}
+
+/// One warning a comparison: the metrics on which one side fails more often than the other.
+void add_failure_gaps(Report& report, const ReportComparison& names) {
+    std::vector<std::string> found;
+    std::int64_t most = 0;
+    for (const ComparisonResult& result : report.comparisons) {
+        if (result.baseline != names.baseline || result.candidate != names.candidate) continue;
+        const double a = failure_share(*find_aggregate(report, names.baseline, result.metric));
+        const double b = failure_share(*find_aggregate(report, names.candidate, result.metric));
+        if (std::fabs(a - b) <= 0.01) continue;
+        found.push_back(fmt::format("{} ({:.1f} and {:.1f} %)", result.metric, 100 * a, 100 * b));
+        most = std::max(most, result.n_left_out);
+    }
+    if (!found.empty())
+        report.warnings.push_back(
+            fmt::format("{} and {} fail on different shares of the items: {}; up to {} left out of "
+                        "their comparison",
+                        names.baseline, names.candidate, join(found, ", "), most));
+}
+
 void add_warnings(Report& report) {
     for (const Aggregate& aggregate : report.aggregates)
         if (aggregate.interval_method == "bootstrap, too few clusters")
@@ -266,20 +291,7 @@ void add_warnings(Report& report) {
                 fmt::format("{}, {}: fewer than {} clusters, so the interval takes items as "
                             "independent and is too narrow",
                             aggregate.system, aggregate.metric, kFewClusters));
-    for (const ComparisonResult& result : report.comparisons) {
-        const Aggregate* a = find_aggregate(report, result.baseline, result.metric);
-        const Aggregate* b = find_aggregate(report, result.candidate, result.metric);
-        const auto failure_share = [](const Aggregate& g) {
-            const auto all = static_cast<double>(g.n + g.n_failed);
-            return all > 0 ? static_cast<double>(g.n_failed) / all : 0;
-        };
-        if (std::fabs(failure_share(*a) - failure_share(*b)) > 0.01)
-            report.warnings.push_back(fmt::format(
-                "{}: {} fails on {:.1f} % of the items and {} on {:.1f} %; the {} items that fail in "
-                "either are left out of the comparison",
-                result.metric, result.baseline, 100 * failure_share(*a), result.candidate,
-                100 * failure_share(*b), result.n_left_out));
-    }
+    for (const ReportComparison& names : report.input.comparisons) add_failure_gaps(report, names);
     for (const ReportPanel& panel : report.input.panels)
         for (const std::string& warning : panel.warnings)
             report.warnings.push_back(fmt::format("{}: {}", panel.title, warning));

@@ -180,7 +180,7 @@ const Aggregate* find_aggregate(const Report& report, const std::string& system,
 /// NAME may come with NAME_p10 and NAME_p90, or be an object {mean, p10, p90}; "eval_NAME" is NAME on the
 /// held-out set. DataError where the file is no JSON lines.
 std::vector<Curve> read_curves(const std::filesystem::path& jsonl, const std::string& run,
-                               const std::string& split, int points = 240);
+                               const std::string& split, int points = 120);
 
 /// The pair report and the codec report of a recipe as panels; unknown keys are shown as they are.
 ReportPanel pair_panel(const nlohmann::json& pair_report);

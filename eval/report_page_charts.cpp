@@ -13,7 +13,7 @@ namespace {
 
 // --- distributions -----------------------------------------------------------------------------------
 
-constexpr int kBins = 44;
+constexpr int kBins = 72;
 
 std::vector<double> item_values(const Report& report, const std::string& system, const std::string& metric) {
     std::vector<double> values;
@@ -25,28 +25,30 @@ std::vector<double> item_values(const Report& report, const std::string& system,
     return values;
 }
 
-/// Shares of kBins bins over [low, high], lightly smoothed; values outside count in the outer bins.
-std::vector<double> histogram(const std::vector<double>& values, double low, double high) {
-    std::vector<double> bins(kBins, 0.0), smooth(kBins, 0.0);
-    for (double v : values) {
-        const double place = (v - low) / (high - low) * kBins;
-        bins[static_cast<std::size_t>(std::clamp(place, 0.0, kBins - 1.0))] +=
-            1.0 / static_cast<double>(values.size());
-    }
-    for (int i = 0; i < kBins; ++i)
-        for (int d = -1; d <= 1; ++d) {
-            const int j = std::clamp(i + d, 0, kBins - 1);
-            smooth[static_cast<std::size_t>(i)] += bins[static_cast<std::size_t>(j)] * (d == 0 ? 0.5 : 0.25);
+/// Density at the centres of kBins bins over [low, high]: Gaussian kernel, Silverman's bandwidth. Values
+/// outside are drawn at the edges.
+std::vector<double> density(const std::vector<double>& values, double low, double high) {
+    const Description d = describe(values);
+    const double spread = std::min(d.sd, (d.quartile3 - d.quartile1) / 1.34);
+    const double silverman = 0.9 * (spread > 0 ? spread : d.sd) * std::pow(static_cast<double>(d.n), -0.2);
+    const double width = std::max(silverman, (high - low) / kBins);
+    std::vector<double> curve(kBins, 0.0);
+    for (double value : values) {
+        const double v = std::clamp(value, low, high);
+        for (int i = 0; i < kBins; ++i) {
+            const double z = (low + (high - low) * (i + 0.5) / kBins - v) / width;
+            curve[static_cast<std::size_t>(i)] += std::exp(-z * z / 2);
         }
-    return smooth;
+    }
+    return curve;
 }
 
-std::string ridge(const std::vector<double>& bins, double top_share, double x0, double width, double base,
+std::string ridge(const std::vector<double>& curve, double peak, double x0, double width, double base,
                   double height) {
     std::string path = fmt::format("M{:.1f} {:.1f}", x0, base);
     for (int i = 0; i < kBins; ++i)
         path += fmt::format("L{:.1f} {:.1f}", x0 + width * (i + 0.5) / kBins,
-                            base - height * bins[static_cast<std::size_t>(i)] / top_share);
+                            base - height * curve[static_cast<std::size_t>(i)] / peak);
     return path + fmt::format("L{:.1f} {:.1f}Z", x0 + width, base);
 }
 
@@ -64,14 +66,14 @@ std::string distribution(const Report& report, const ReportMetric& metric) {
         rows.push_back({&system, std::move(values)});
     }
     if (rows.empty()) return "";
-    // The outermost 1 % would squeeze the rest; it is drawn in the outer bins.
+    // The outermost 1 % would squeeze the rest; it is drawn at the edges.
     double low = linear_quantile(all, 0.005), high = linear_quantile(all, 0.99);
     if (!(high > low)) low -= 0.5, high = low + 1;
     const double x0 = 92, width = 316, row_height = 34, top = 8;
     const double bottom = top + row_height * static_cast<double>(rows.size());
-    std::string svg =
-        fmt::format("<svg class=chart viewBox=\"0 0 420 {:.0f}\" role=img aria-label=\"{} by system\">",
-                    bottom + 26, escape_html(metric.label));
+    std::string svg = fmt::format(
+        "<svg class=\"chart spread\" viewBox=\"0 0 420 {:.0f}\" role=img aria-label=\"{} by system\">",
+        bottom + 26, escape_html(metric.label));
     for (double tick : axis_ticks(low, high, 5)) {
         const double x = x0 + width * (tick - low) / (high - low);
         svg += fmt::format(
@@ -81,9 +83,9 @@ std::string distribution(const Report& report, const ReportMetric& metric) {
     }
     for (std::size_t r = 0; r < rows.size(); ++r) {
         const Row& row = rows[r];
-        const auto bins = histogram(row.values, low, high);
+        const auto curve = density(row.values, low, high);
         const double base = top + row_height * static_cast<double>(r + 1) - 3;
-        const double peak = *std::max_element(bins.begin(), bins.end());
+        const double peak = *std::max_element(curve.begin(), curve.end());
         const Description d = describe(row.values);
         const auto place = [&](double v) {
             return x0 + width * std::clamp((v - low) / (high - low), 0.0, 1.0);
@@ -96,7 +98,7 @@ std::string distribution(const Report& report, const ReportMetric& metric) {
             "y1={:.1f} y2={:.1f} /><title>{}: median {}, quartiles {} and {}, n {}</title></g>",
             system_class(report.input, row.system->id), x0 - 9, base - 6,
             escape_html(system_label(report.input, row.system->id)),
-            ridge(bins, std::max(peak, 1e-9), x0, width, base, row_height - 9), place(d.quartile1),
+            ridge(curve, std::max(peak, 1e-9), x0, width, base, row_height - 9), place(d.quartile1),
             place(d.quartile3), base, base, place(d.median), place(d.median), base - 7, base + 3,
             escape_html(system_label(report.input, row.system->id)), format_value(d.median, metric.unit),
             format_value(d.quartile1, metric.unit), format_value(d.quartile3, metric.unit), d.n);
@@ -272,12 +274,15 @@ public:
             curves_.push_back(&curve);
             if (std::find(runs_.begin(), runs_.end(), curve.run) == runs_.end()) runs_.push_back(curve.run);
         }
+        std::stable_partition(curves_.begin(), curves_.end(),
+                              [](const Curve* c) { return c->split == "train"; });
     }
     bool empty() const { return curves_.empty(); }
 
     std::string main_charts() {
         std::string html;
-        for (const ChartSpec& spec : chart_specs()) html += spec.per_run ? one_each(spec) : together(spec);
+        for (const ChartSpec& spec : chart_specs())
+            html += spec.per_run ? one_each(spec) : together(spec, groups().front());
         // Losses of different objectives share no scale.
         for (const std::string& run : runs_) {
             const auto lines = lines_of({"loss", "", "", ""}, run);
@@ -291,7 +296,8 @@ public:
         for (const Curve* curve : curves_)
             if (!shown_.contains(curve)) names.insert(curve->name);
         std::string html;
-        for (const std::string& name : names) html += together({name, "", {{name, "", "", ""}}, false});
+        for (const std::string& name : names)
+            for (const auto& runs : groups()) html += together({name, "", {{name, "", "", ""}}, false}, runs);
         return html;
     }
 
@@ -311,9 +317,25 @@ private:
         return lines;
     }
 
-    std::string together(const ChartSpec& spec) {
+    /// Runs that share a step axis: those that train on pairs, then every other run alone.
+    std::vector<std::vector<std::string>> groups() const {
+        std::vector<std::vector<std::string>> all(1);
+        for (const std::string& run : runs_) {
+            const bool on_pairs = std::any_of(curves_.begin(), curves_.end(), [&](const Curve* c) {
+                return c->run == run && c->name.starts_with("logratio/");
+            });
+            if (on_pairs)
+                all.front().push_back(run);
+            else
+                all.push_back({run});
+        }
+        if (all.front().empty()) all.erase(all.begin());
+        return all;
+    }
+
+    std::string together(const ChartSpec& spec, const std::vector<std::string>& runs) {
         std::vector<Line> lines;
-        for (const std::string& run : runs_)
+        for (const std::string& run : runs)
             for (const CurveStyle& style : spec.series)
                 for (Line& line : lines_of(style, run)) lines.push_back(std::move(line));
         return line_chart(spec.title, spec.note, lines, lines);
@@ -351,7 +373,7 @@ std::string page_distributions(const Report& report) {
     if (figures.empty()) return "";
     return "<section id=\"distributions\"><h2>Spread over items</h2><p class=lead>Values of single items. "
            "Bar: middle "
-           "half; tick: median. The outermost percent is gathered in the outer bins.</p><div class=figures>" +
+           "half; tick: median. The outermost percent is drawn at the edges.</p><div class=figures>" +
            figures + "</div></section>";
 }
 

@@ -63,19 +63,20 @@ main>section:first-child{margin-top:30px}
 .cards{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(100%,380px),1fr));gap:16px}
 table{border-collapse:collapse}
 th{font-weight:500;text-align:left}
-.card{width:100%;background:var(--card);border:1px solid var(--line);border-radius:12px;border-collapse:separate;
-border-spacing:0;padding:0 16px 10px;box-shadow:var(--shadow);height:100%;align-self:start}
-.card caption{background:none;text-align:left;padding:0 2px 7px;caption-side:top;font-size:15px}
+.card{background:var(--card);border:1px solid var(--line);border-radius:12px;padding:12px 16px 8px;
+box-shadow:var(--shadow)}
+.card table{width:100%}
+.card caption{text-align:left;padding:0 0 6px;font-size:15px}
 .card caption .id{float:right;padding-top:2px;font-size:12px}.card .unit,.unit{color:var(--soft)}
 .arrow{display:inline-block;margin-left:4px;color:var(--soft);font-weight:600}
 .card td,.card th{padding:4px 0;vertical-align:middle;border:0}
-.card tbody tr:first-child>*{padding-top:12px}
 .card th{white-space:nowrap;padding-right:10px}
-.card .plot{width:44%}
+.card .plot{width:42%}
 .card .num{text-align:right;padding-left:12px}.card .num small,.forest-table small{display:block;font-size:11.5px;
 line-height:1.25;color:var(--soft);font-weight:400}
 .card .n{text-align:right;padding-left:12px;color:var(--soft);font-size:12.5px;font-variant-numeric:tabular-nums}
 .card .n::before{content:"n ";opacity:.7}
+.card .n{white-space:nowrap}.failed{display:block;line-height:1.2}
 .card .tag{margin-left:4px}
 .ceiling th,.ceiling b{color:var(--soft);font-weight:500}
 .whisker{display:block;width:100%;height:22px;overflow:visible}
@@ -100,7 +101,7 @@ line-height:1.25;color:var(--soft);font-weight:400}
 figure{margin:0;background:var(--card);border:1px solid var(--line);border-radius:12px;padding:13px 14px 8px;
 box-shadow:var(--shadow);display:flex;flex-direction:column}
 figcaption{font-size:14.5px;line-height:1.35;margin-bottom:6px}figcaption .soft{display:block;font-size:12.5px}
-figure .chart{margin-top:auto}
+figure .chart.curve{margin-top:auto}
 .chart{display:block;width:100%;height:auto;font-size:11.5px}
 .chart text{fill:var(--soft);font-family:inherit}.chart .label{fill:var(--ink);font-size:12.5px}
 .chart .grid{stroke:var(--grid)}.chart .grid.zero{stroke:var(--soft);opacity:.5}
@@ -119,7 +120,8 @@ details{margin-top:10px}summary{cursor:pointer;padding:7px 0}details .figures{ma
 #method .scroll{margin-bottom:14px}
 .plain caption,.bars caption{text-align:left;padding:11px 14px 3px;font-weight:600}
 .plain th,.plain td{padding:5px 14px;border-top:1px solid var(--grid);text-align:left;white-space:nowrap}
-.plain thead th{border-top:0;color:var(--soft);font-size:12.5px}.plain td.num,.bars .num{text-align:right}
+.plain thead th{border-top:0;color:var(--soft);font-size:12.5px}.plain .num,.bars .num{text-align:right}
+.panel .plain td:not(.num){white-space:normal;overflow-wrap:anywhere}
 .panel{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(100%,430px),1fr));gap:16px;margin-top:18px;
 align-items:start}
 .bars th,.bars td{padding:4px 14px;white-space:nowrap}.bars .plot{width:60%}.bar{display:block;width:100%;height:10px}
@@ -172,7 +174,7 @@ footer{margin-top:56px;border-top:1px solid var(--line);padding-top:12px;color:v
 @media (max-width:720px){.page{padding:18px 14px 48px}nav{margin:20px -14px 0;padding:0 14px}h1{font-size:25px}
 section{margin-top:36px}.facts{grid-template-columns:1fr 1fr;gap:10px 18px}.voice{grid-template-columns:1fr}
 .voice .head{flex-direction:row;flex-wrap:wrap;align-items:center;gap:6px 12px}.card .plot{width:34%}
-.card{padding:0 12px 8px}.findings{padding:14px 16px}.items .text{min-width:170px}.canvas{height:88px}
+.findings{padding:14px 16px}.items .text{min-width:170px}.canvas{height:88px}
 .controls output{margin-left:0;width:100%}.view{max-width:calc(100vw - 58px)}
 .forest-table th,.forest-table td{padding-left:9px;padding-right:9px}}
 @media print{nav,.controls,#more{display:none}body{background:#fff}figure,.card,.scroll{break-inside:avoid;box-shadow:none}}

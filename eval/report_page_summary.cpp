@@ -59,8 +59,8 @@ std::string reasons_text(const Aggregate& a) {
 std::string count_cell(const Aggregate& a) {
     std::string cell = std::to_string(a.n);
     if (a.n_failed > 0)
-        cell += fmt::format(" <span class=bad title=\"{}\">{} failed</span>", escape_html(reasons_text(a)),
-                            a.n_failed);
+        cell += fmt::format("<span class=\"bad failed\" title=\"{}\">{} failed</span>",
+                            escape_html(reasons_text(a)), a.n_failed);
     return cell;
 }
 
@@ -81,7 +81,7 @@ std::string card(const Report& report, const ReportMetric& metric) {
     const Axis axis = axis_of(report, metric);
     const std::string arrow = direction_arrow(metric.better);
     std::string html = fmt::format(
-        "<table class=card><caption><b>{}</b> {}<span class=arrow title=\"{}\">{}</span>"
+        "<div class=card><table><caption><b>{}</b> {}<span class=arrow title=\"{}\">{}</span>"
         "<span class=id>{}</span></caption><thead class=hidden><tr><th scope=col>system</th>"
         "<th scope=col>95 % interval</th><th scope=col>value</th><th scope=col>n</th></tr></thead><tbody>",
         escape_html(metric.label),
@@ -102,7 +102,7 @@ std::string card(const Report& report, const ReportMetric& metric) {
             whisker(*a, axis, system_class(report.input, system.id), system.ceiling, target), value,
             format_interval(a->interval, metric.unit), count_cell(*a));
     }
-    return html + "</tbody></table>";
+    return html + "</tbody></table></div>";
 }
 
 // --- forest plot -----------------------------------------------------------------------------------

@@ -16,7 +16,11 @@ bool is_number(const std::string& text) {
 std::string table_html(const ReportTable& table) {
     std::string html = fmt::format("<div class=scroll><table class=plain><caption>{}</caption><thead><tr>",
                                    escape_html(table.caption));
-    for (const std::string& column : table.columns) html += "<th scope=col>" + escape_html(column) + "</th>";
+    for (std::size_t i = 0; i < table.columns.size(); ++i) {
+        const bool numbers = !table.rows.empty() && i < table.rows[0].size() && is_number(table.rows[0][i]);
+        html += fmt::format("<th scope=col{}>{}</th>", numbers ? " class=num" : "",
+                            escape_html(table.columns[i]));
+    }
     html += "</tr></thead><tbody>";
     for (const auto& row : table.rows) {
         html += "<tr>";

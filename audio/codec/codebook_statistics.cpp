@@ -17,7 +17,9 @@ constexpr std::int64_t kTokensPerCodeNeeded = 10;
 double entropy_bits(std::span<const std::int64_t> counts, std::int64_t total) {
     double entropy = 0;
     for (const std::int64_t n : counts) {
-        if (n > 0) entropy -= static_cast<double>(n) * std::log2(static_cast<double>(n) / static_cast<double>(total));
+        if (n > 0)
+            entropy -=
+                static_cast<double>(n) * std::log2(static_cast<double>(n) / static_cast<double>(total));
     }
     return total > 0 ? entropy / static_cast<double>(total) : 0.0;
 }
@@ -29,8 +31,9 @@ double miller_madow_bits(std::span<const std::int64_t> counts) {
         used += n > 0;
     }
     if (total == 0) return 0.0;
-    const double corrected = entropy_bits(counts, total) +
-                             static_cast<double>(used - 1) / (2.0 * static_cast<double>(total) * std::log(2.0));
+    const double corrected =
+        entropy_bits(counts, total) +
+        static_cast<double>(used - 1) / (2.0 * static_cast<double>(total) * std::log(2.0));
     return std::min(corrected, std::log2(static_cast<double>(counts.size())));
 }
 
@@ -76,7 +79,8 @@ CodebookStatistics codebook_statistics(std::span<const std::vector<std::int32_t>
             ++statistics.tokens;
         }
     }
-    statistics.used = static_cast<int>(std::count_if(counts.begin(), counts.end(), [](auto n) { return n > 0; }));
+    statistics.used =
+        static_cast<int>(std::count_if(counts.begin(), counts.end(), [](auto n) { return n > 0; }));
     statistics.usage = static_cast<double>(statistics.used) / size;
     statistics.tokens_per_code = static_cast<double>(statistics.tokens) / size;
     statistics.enough_tokens = statistics.tokens >= kTokensPerCodeNeeded * size;

@@ -9,11 +9,11 @@ namespace linvox {
 
 /// Usage of one book. Entropies are in bits.
 struct CodebookStatistics {
-    int size = 0;               // K
-    std::int64_t tokens = 0;    // N
-    int used = 0;               // codes seen at least once
-    double usage = 0;           // used / K
-    double entropy = 0;         // of the counts as they are (biased low by about (used - 1) / 2N nats)
+    int size = 0;                     // K
+    std::int64_t tokens = 0;          // N
+    int used = 0;                     // codes seen at least once
+    double usage = 0;                 // used / K
+    double entropy = 0;               // of the counts as they are (biased low by about (used - 1) / 2N nats)
     double entropy_miller_madow = 0;  // the same plus (used - 1) / (2 N ln 2); at most log2 K
     double perplexity = 0;            // 2 ^ entropy_miller_madow
     /// N >= 10 K. Below that usage and perplexity say more about N than about the book

@@ -18,7 +18,10 @@ struct CodecLoader {
 
 /// Every codec that can be loaded. Explicit, because self-registration is lost in static libraries.
 constexpr CodecLoader kLoaders[] = {
-    {"melkm", [](const std::filesystem::path& directory) -> std::unique_ptr<Codec> { return load_mel_codec(directory); }},
+    {"melkm",
+     [](const std::filesystem::path& directory) -> std::unique_ptr<Codec> {
+         return load_mel_codec(directory);
+     }},
 };
 
 }  // namespace

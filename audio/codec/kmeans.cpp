@@ -39,8 +39,8 @@ std::vector<std::int64_t> distinct_rows(std::int64_t rows, std::int64_t count, R
 }
 
 /// Means of the cells; returns the number of empty ones, which got a random row.
-int update_centroids(std::span<const double> rows, std::int64_t width, const std::vector<std::int32_t>& assignment,
-                     Rng& rng, std::vector<double>& centroids) {
+int update_centroids(std::span<const double> rows, std::int64_t width,
+                     const std::vector<std::int32_t>& assignment, Rng& rng, std::vector<double>& centroids) {
     const std::int64_t clusters = static_cast<std::int64_t>(centroids.size()) / width;
     std::vector<std::int64_t> count(static_cast<std::size_t>(clusters), 0);
     std::fill(centroids.begin(), centroids.end(), 0.0);
@@ -71,7 +71,8 @@ std::vector<std::int32_t> assign_rows(std::span<const double> rows, std::int64_t
     const std::int64_t clusters = static_cast<std::int64_t>(centroids.size()) / width;
     // argmin |x - c|^2 = argmin |c|^2 / 2 - x.c: one GEMM (the -c stands in the transposed matrix).
     std::vector<double> half_norm(static_cast<std::size_t>(clusters), 0.0);
-    for (std::size_t i = 0; i < centroids.size(); ++i) half_norm[i / width] += 0.5 * centroids[i] * centroids[i];
+    for (std::size_t i = 0; i < centroids.size(); ++i)
+        half_norm[i / width] += 0.5 * centroids[i] * centroids[i];
     const at::Tensor minus_WK =
         at::from_blob(const_cast<double*>(centroids.data()), {clusters, width}, at::kDouble).neg().t();
     const std::int64_t blocks = (count + kBlockRows - 1) / kBlockRows;
@@ -87,7 +88,8 @@ std::vector<std::int32_t> assign_rows(std::span<const double> rows, std::int64_t
             for (std::int64_t i = 0; i < size; ++i, score += clusters) {
                 for (std::int64_t k = 0; k < clusters; ++k) score[k] += half_norm[k];
                 const double best = smallest(score, clusters);
-                assignment[first + i] = static_cast<std::int32_t>(std::find(score, score + clusters, best) - score);
+                assignment[first + i] =
+                    static_cast<std::int32_t>(std::find(score, score + clusters, best) - score);
                 double square = 2 * best;
                 for (std::int64_t d = 0; d < width; ++d) square += x[i * width + d] * x[i * width + d];
                 block_square[b] += std::max(0.0, square);
@@ -98,16 +100,18 @@ std::vector<std::int32_t> assign_rows(std::span<const double> rows, std::int64_t
     return assignment;
 }
 
-KMeans fit_kmeans(std::span<const double> rows, std::int64_t width, std::int64_t clusters, std::int64_t iterations,
-                  std::uint64_t seed) {
+KMeans fit_kmeans(std::span<const double> rows, std::int64_t width, std::int64_t clusters,
+                  std::int64_t iterations, std::uint64_t seed) {
     const std::int64_t count = static_cast<std::int64_t>(rows.size()) / width;
-    LINVOX_REQUIRE(clusters >= 1 && clusters <= count, ConfigError,
-                   "a codebook of {} needs at least as many training vectors, got {}; make it smaller or add audio",
-                   clusters, count);
+    LINVOX_REQUIRE(
+        clusters >= 1 && clusters <= count, ConfigError,
+        "a codebook of {} needs at least as many training vectors, got {}; make it smaller or add audio",
+        clusters, count);
     Rng rng(mix_seed(seed, "k-means"));
     KMeans result;
     for (const std::int64_t row : distinct_rows(count, clusters, rng)) {
-        result.centroids.insert(result.centroids.end(), rows.begin() + row * width, rows.begin() + (row + 1) * width);
+        result.centroids.insert(result.centroids.end(), rows.begin() + row * width,
+                                rows.begin() + (row + 1) * width);
     }
     for (std::int64_t i = 0; i < iterations; ++i) {
         result.assignment = assign_rows(rows, width, result.centroids);

@@ -8,10 +8,10 @@
 namespace linvox {
 
 struct KMeans {
-    std::vector<double> centroids;          // [clusters, width]
-    std::vector<std::int32_t> assignment;   // [N], by a last pass after the last update
-    double mean_square = 0;                 // distance^2 to the centroid, per value
-    int replaced = 0;                       // empty cells filled over all iterations
+    std::vector<double> centroids;         // [clusters, width]
+    std::vector<std::int32_t> assignment;  // [N], by a last pass after the last update
+    double mean_square = 0;                // distance^2 to the centroid, per value
+    int replaced = 0;                      // empty cells filled over all iterations
 };
 
 /// Starts from distinct rows drawn by the seed; an empty cell gets a random row. Ties go to the lowest

@@ -40,13 +40,20 @@ MelCodec::MelCodec(std::shared_ptr<const State> state) : state_(std::move(state)
 
 const CodecInfo& MelCodec::info() const { return state_->info; }
 
-Codes MelCodec::encode(std::span<const float> wave) const {
-    return {.stream = {nearest_codes(state_->tokenizer, codec_log_mel(wave))}};
-}
+Codes MelCodec::encode(std::span<const float> wave) const { return encode(wave, MelVariant{}); }
 
 Codes MelCodec::encode(std::span<const float> wave, const MelVariant& variant) const {
-    const std::vector<float> frames = stretch_frames(codec_log_mel(wave), variant.stretch, variant.shift_frames);
-    return {.stream = {nearest_codes(state_->tokenizer, frames)}};
+    return encode_log_mel(codec_log_mel(wave), variant);
+}
+
+Codes MelCodec::encode_log_mel(std::span<const float> log_mel, const MelVariant& variant) const {
+    LINVOX_ASSERT(!log_mel.empty() && log_mel.size() % kMelBands == 0, "{} values are not frames of {} bands",
+                  log_mel.size(), kMelBands);
+    if (variant.stretch == 1.0 && variant.shift_frames == 0) {
+        return {.stream = {nearest_codes(state_->tokenizer, log_mel)}};
+    }
+    return {.stream = {nearest_codes(state_->tokenizer,
+                                     stretch_frames(log_mel, variant.stretch, variant.shift_frames))}};
 }
 
 std::vector<float> MelCodec::decode(const Codes& codes) const {

@@ -35,6 +35,10 @@ public:
     /// The same audio in another time grid: about stretch times as many codes, at least one.
     Codes encode(std::span<const float> wave, const MelVariant& variant) const;
 
+    /// The second half of encode(): codes of log_mel() frames, so that several variants of a wave share
+    /// its spectrogram.
+    Codes encode_log_mel(std::span<const float> log_mel, const MelVariant& variant = {}) const;
+
     /// 320 samples a code; the same codes give the same samples.
     std::vector<float> decode(const Codes& codes) const override;
 

@@ -30,20 +30,26 @@ at::Tensor copied(const std::vector<float>& values, at::IntArrayRef shape) {
 
 /// Numbers of the front end, as they stand in codec.json. A file that says otherwise cannot be used.
 nlohmann::json front_end() {
-    return {{"sample_rate_hz", kMelSampleRate}, {"fft", kMelFft},     {"window", kMelWindow}, {"hop", kMelHop},
-            {"bands", kMelBands},               {"stack", kMelStack}, {"floor", kMelFloor},
+    return {{"sample_rate_hz", kMelSampleRate},
+            {"fft", kMelFft},
+            {"window", kMelWindow},
+            {"hop", kMelHop},
+            {"bands", kMelBands},
+            {"stack", kMelStack},
+            {"floor", kMelFloor},
             {"stack_order", "2 * band + frame"}};
 }
 
 /// A checked tensor file: every access names file and tensor, and what is left over is an error.
 class CheckedTensors {
 public:
-    explicit CheckedTensors(std::filesystem::path path) : path_(std::move(path)), tensors_(load_safetensors(path_)) {}
+    explicit CheckedTensors(std::filesystem::path path)
+        : path_(std::move(path)), tensors_(load_safetensors(path_)) {}
 
     at::Tensor take(const std::string& name, at::IntArrayRef shape) {
         const auto found = tensors_.find(name);
-        LINVOX_REQUIRE(found != tensors_.end(), UserError, "{}: tensor '{}' {} is missing", path_.string(), name,
-                       shape_text(shape));
+        LINVOX_REQUIRE(found != tensors_.end(), UserError, "{}: tensor '{}' {} is missing", path_.string(),
+                       name, shape_text(shape));
         const at::Tensor tensor = found->second;
         LINVOX_REQUIRE(tensor.scalar_type() == at::kFloat, UserError, "{}: tensor '{}' must be F32, found {}",
                        path_.string(), name, c10::toString(tensor.scalar_type()));
@@ -60,8 +66,8 @@ public:
         return {values, values + tensor.numel()};
     }
     void finish() const {
-        LINVOX_REQUIRE(tensors_.empty(), UserError, "{}: tensor '{}' is not part of a melkm codec", path_.string(),
-                       tensors_.begin()->first);
+        LINVOX_REQUIRE(tensors_.empty(), UserError, "{}: tensor '{}' is not part of a melkm codec",
+                       path_.string(), tensors_.begin()->first);
     }
 
 private:
@@ -86,7 +92,8 @@ MelTokenizer load_tokenizer(const std::filesystem::path& directory, const nlohma
     const std::filesystem::path path = directory / kDescription;
     MelTokenizer t{.dimensions = field<int>(description, "dimensions", path),
                    .codebook_size = field<int>(description, "codebook_size", path)};
-    LINVOX_REQUIRE(t.dimensions >= 1 && t.dimensions <= kMelStacked && t.codebook_size >= 1 && t.codebook_size <= 1 << 24,
+    LINVOX_REQUIRE(t.dimensions >= 1 && t.dimensions <= kMelStacked && t.codebook_size >= 1 &&
+                       t.codebook_size <= 1 << 24,
                    UserError, "{}: {} dimensions and a book of {} cannot be", path.string(), t.dimensions,
                    t.codebook_size);
     CheckedTensors tensors(directory / kTokenizer);
@@ -105,13 +112,14 @@ MelDecoder load_decoder(const std::filesystem::path& directory, const nlohmann::
     const auto vocoder = field<std::string>(description, "vocoder", path);
     const auto channels = field<int>(description, "channels", path);
     LINVOX_REQUIRE(vocoder == kVocoders[0] || vocoder == kVocoders[1], UserError,
-                   "{}: vocoder '{}' is not one of {} {}", path.string(), vocoder, kVocoders[0], kVocoders[1]);
-    LINVOX_REQUIRE(channels >= 1 && channels <= 4096, UserError, "{}: {} channels cannot be", path.string(), channels);
+                   "{}: vocoder '{}' is not one of {} {}", path.string(), vocoder, kVocoders[0],
+                   kVocoders[1]);
+    LINVOX_REQUIRE(channels >= 1 && channels <= 4096, UserError, "{}: {} channels cannot be", path.string(),
+                   channels);
     MelDecoder decoder = make_mel_decoder(centroid_tensor(tokenizer), channels, vocoder, 0);
     CheckedTensors tensors(directory / kDecoder);
-    decoder.visit(WeightVisitor([&](const std::string& name, at::Tensor& weight) {
-        weight = tensors.take(name, weight.sizes());
-    }));
+    decoder.visit(WeightVisitor(
+        [&](const std::string& name, at::Tensor& weight) { weight = tensors.take(name, weight.sizes()); }));
     tensors.finish();
     return decoder;
 }
@@ -152,7 +160,8 @@ void save_mel_codec(const MelCodec& codec, const std::filesystem::path& director
         [&](const std::string& name, const at::Tensor& weight) { decoder[name] = weight.detach(); }));
     write_directory_atomic(directory, [&](const std::filesystem::path& folder) {
         save_safetensors(folder / kTokenizer, tokenizer, {{"format", "melkm 1"}});
-        save_safetensors(folder / kDecoder, decoder, {{"format", "melkm 1"}, {"tokenizer_digest", info.digest}});
+        save_safetensors(folder / kDecoder, decoder,
+                         {{"format", "melkm 1"}, {"tokenizer_digest", info.digest}});
         write_json(folder / kDescription, description);
     });
 }
@@ -161,7 +170,8 @@ std::unique_ptr<MelCodec> load_mel_codec(const std::filesystem::path& directory)
     const std::filesystem::path path = directory / kDescription;
     const nlohmann::json description = read_json(path);
     LINVOX_REQUIRE(description.is_object(), UserError, "{}: a JSON object must stand here", path.string());
-    LINVOX_REQUIRE(field<std::string>(description, "name", path) == "melkm" && field<int>(description, "version", path) == 1,
+    LINVOX_REQUIRE(field<std::string>(description, "name", path) == "melkm" &&
+                       field<int>(description, "version", path) == 1,
                    UserError, "{}: only version 1 of codec melkm can be read", path.string());
     const auto found = field<nlohmann::json>(description, "front_end", path);
     LINVOX_REQUIRE(found == front_end(), UserError, "{}: the front end must be {}, found {}", path.string(),
@@ -170,15 +180,15 @@ std::unique_ptr<MelCodec> load_mel_codec(const std::filesystem::path& directory)
     require_digest(description, "digest", tokenizer_digest(tokenizer), directory, kTokenizer);
     const auto metadata = safetensors_metadata(directory / kDecoder);
     const auto of_tokenizer = metadata.find("tokenizer_digest");
-    LINVOX_REQUIRE(of_tokenizer != metadata.end() && of_tokenizer->second == tokenizer_digest(tokenizer), UserError,
-                   "{}: made for tokenizer {}, but {} has {}", (directory / kDecoder).string(),
+    LINVOX_REQUIRE(of_tokenizer != metadata.end() && of_tokenizer->second == tokenizer_digest(tokenizer),
+                   UserError, "{}: made for tokenizer {}, but {} has {}", (directory / kDecoder).string(),
                    of_tokenizer == metadata.end() ? "(none named)" : of_tokenizer->second, kTokenizer,
                    tokenizer_digest(tokenizer));
     MelDecoder decoder = load_decoder(directory, description, tokenizer);
     require_digest(description, "decoder_digest", decoder_digest(decoder), directory, kDecoder);
-    return std::make_unique<MelCodec>(make_mel_codec_state(std::move(tokenizer), std::move(decoder),
-                                                           field<std::int64_t>(description, "seed", path),
-                                                           field<std::string>(description, "data_digest", path)));
+    return std::make_unique<MelCodec>(make_mel_codec_state(
+        std::move(tokenizer), std::move(decoder), field<std::int64_t>(description, "seed", path),
+        field<std::string>(description, "data_digest", path)));
 }
 
 }  // namespace linvox

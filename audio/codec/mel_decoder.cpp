@@ -39,8 +39,8 @@ at::Tensor random_weight(Rng& rng, at::IntArrayRef shape, std::int64_t fan_in, d
 }
 
 at::Tensor block(const MelDecoder::Block& b, const at::Tensor& x_BCT, std::int64_t dilation) {
-    const at::Tensor inner = at::relu(
-        at::conv1d(at::relu(x_BCT), b.a_weight, b.a_bias, at::IntArrayRef{1}, at::IntArrayRef{dilation}, dilation));
+    const at::Tensor inner = at::relu(at::conv1d(at::relu(x_BCT), b.a_weight, b.a_bias, at::IntArrayRef{1},
+                                                 at::IntArrayRef{dilation}, dilation));
     return x_BCT + at::conv1d(inner, b.b_weight, b.b_bias);
 }
 
@@ -84,7 +84,8 @@ void MelDecoder::visit(const WeightVisitor& visit_weight) {
 
 void MelDecoder::visit(const ConstWeightVisitor& visit_weight) const {
     MelDecoder same = *this;  // tensors are handles
-    same.visit(WeightVisitor([&](const std::string& name, at::Tensor& weight) { visit_weight(name, weight); }));
+    same.visit(
+        WeightVisitor([&](const std::string& name, at::Tensor& weight) { visit_weight(name, weight); }));
 }
 
 MelDecoder make_mel_decoder(const at::Tensor& centroids_KD, int channels, const std::string& vocoder,
@@ -112,18 +113,21 @@ MelDecoder make_mel_decoder(const at::Tensor& centroids_KD, int channels, const 
 }
 
 at::Tensor decoder_rows(const MelDecoder& d, const at::Tensor& codes_BT, bool with_phase) {
-    const at::Tensor input = at::embedding(d.centroids_KD, codes_BT).transpose(1, 2).contiguous();  // [B, D, T]
+    const at::Tensor input =
+        at::embedding(d.centroids_KD, codes_BT).transpose(1, 2).contiguous();  // [B, D, T]
     at::Tensor x = at::conv1d(input, d.in_weight, d.in_bias, at::IntArrayRef{1}, at::IntArrayRef{2});
     for (std::size_t i = 0; i < kBlocks; ++i) {
         if (i == kBlocksBeforeUp) {
-            x = at::conv_transpose1d(at::relu(x), d.up_weight, d.up_bias, at::IntArrayRef{2}, at::IntArrayRef{1});
+            x = at::conv_transpose1d(at::relu(x), d.up_weight, d.up_bias, at::IntArrayRef{2},
+                                     at::IntArrayRef{1});
         }
         x = block(d.blocks[i], x, kDilations[i]);
     }
     x = at::relu(x).transpose(1, 2).contiguous();  // [B, 2T, C]
     const at::Tensor linear = linear_part(d, input);
     if (!with_phase) {
-        return at::linear(x, d.head_weight.narrow(0, 0, kSpectrumBins), d.head_bias.narrow(0, 0, kSpectrumBins)) +
+        return at::linear(x, d.head_weight.narrow(0, 0, kSpectrumBins),
+                          d.head_bias.narrow(0, 0, kSpectrumBins)) +
                linear;
     }
     return at::linear(x, d.head_weight, d.head_bias) + at::pad(linear, {0, 2 * kSpectrumBins});
@@ -154,8 +158,8 @@ std::string decoder_digest(const MelDecoder& decoder) {
     digest.add("melkm decoder 1 " + decoder.vocoder + "\n");
     const auto add = [&](const std::string& name, const at::Tensor& weight) {
         const at::Tensor values = weight.contiguous();
-        digest.add(name).add_values(std::span<const float>(values.const_data_ptr<float>(),
-                                                           static_cast<std::size_t>(values.numel())));
+        digest.add(name).add_values(
+            std::span<const float>(values.const_data_ptr<float>(), static_cast<std::size_t>(values.numel())));
     };
     add("centroids", decoder.centroids_KD);
     decoder.visit(ConstWeightVisitor(add));

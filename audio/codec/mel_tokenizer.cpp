@@ -17,8 +17,8 @@ namespace {
 void require_finite(std::span<const float> wave) {
     LINVOX_REQUIRE(!wave.empty(), DataError, "an empty wave has no codes; leave the clip out");
     for (std::size_t i = 0; i < wave.size(); ++i) {
-        LINVOX_REQUIRE(std::isfinite(wave[i]), DataError, "sample {} is {}; samples must be finite numbers", i,
-                       wave[i]);
+        LINVOX_REQUIRE(std::isfinite(wave[i]), DataError, "sample {} is {}; samples must be finite numbers",
+                       i, wave[i]);
     }
 }
 
@@ -48,15 +48,18 @@ std::vector<float> codec_log_mel(std::span<const float> wave) {
 
 std::vector<float> stretch_frames(std::span<const float> log_mel, double stretch, int shift) {
     const std::int64_t available = static_cast<std::int64_t>(log_mel.size()) / kMelBands - shift;
-    LINVOX_REQUIRE(shift >= 0 && available >= 1, DataError, "a shift of {} frames does not fit {} frames", shift,
-                   available + shift);
-    LINVOX_REQUIRE(stretch > 0.1 && stretch < 10, DataError, "a stretch of {} is not between 0.1 and 10", stretch);
-    const auto frames = std::max<std::int64_t>(kMelStack, std::llround(static_cast<double>(available) * stretch)) /
-                        kMelStack * kMelStack;
+    LINVOX_REQUIRE(shift >= 0 && available >= 1, DataError, "a shift of {} frames does not fit {} frames",
+                   shift, available + shift);
+    LINVOX_REQUIRE(stretch > 0.1 && stretch < 10, DataError, "a stretch of {} is not between 0.1 and 10",
+                   stretch);
+    const auto frames =
+        std::max<std::int64_t>(kMelStack, std::llround(static_cast<double>(available) * stretch)) /
+        kMelStack * kMelStack;
     const float* input = log_mel.data() + static_cast<std::int64_t>(shift) * kMelBands;
     std::vector<float> result(static_cast<std::size_t>(frames * kMelBands));
     for (std::int64_t i = 0; i < frames; ++i) {
-        const double position = std::min(static_cast<double>(i) / stretch, static_cast<double>(available - 1));
+        const double position =
+            std::min(static_cast<double>(i) / stretch, static_cast<double>(available - 1));
         const auto low = static_cast<std::int64_t>(position);
         const std::int64_t high = std::min(low + 1, available - 1);
         const auto weight = static_cast<float>(position - static_cast<double>(low));
@@ -112,9 +115,10 @@ std::vector<float> centroid_log_mel(const MelTokenizer& tokenizer) {
 
 std::string tokenizer_digest(const MelTokenizer& tokenizer) {
     Sha256 digest;
-    digest.add(fmt::format("melkm 1 rate {} fft {} window {} hop {} bands {} stack {} floor {:.17g} D {} K {}\n",
-                           kMelSampleRate, kMelFft, kMelWindow, kMelHop, kMelBands, kMelStack, kMelFloor,
-                           tokenizer.dimensions, tokenizer.codebook_size));
+    digest.add(
+        fmt::format("melkm 1 rate {} fft {} window {} hop {} bands {} stack {} floor {:.17g} D {} K {}\n",
+                    kMelSampleRate, kMelFft, kMelWindow, kMelHop, kMelBands, kMelStack, kMelFloor,
+                    tokenizer.dimensions, tokenizer.codebook_size));
     const float scalars[] = {tokenizer.mel_mean, tokenizer.mel_std};
     digest.add_values(std::span<const float>(scalars));
     digest.add_values(std::span<const float>(tokenizer.pca_mean));

@@ -14,20 +14,20 @@ inline constexpr int kMelSampleRate = 16000;
 inline constexpr int kMelFft = 1024;
 inline constexpr int kMelWindow = 800;  // periodic Hann, centred in the FFT frame
 inline constexpr int kMelHop = 160;
-inline constexpr int kMelBands = 80;     // Slaney triangles, 0 to 8000 Hz, area normalised
-inline constexpr int kMelStack = 2;      // mel frames per code
+inline constexpr int kMelBands = 80;  // Slaney triangles, 0 to 8000 Hz, area normalised
+inline constexpr int kMelStack = 2;   // mel frames per code
 inline constexpr int kMelStacked = kMelStack * kMelBands;
 inline constexpr int kMelCodeSamples = kMelStack * kMelHop;
 inline constexpr double kMelFloor = 1e-4;  // ln max(mel, floor)
 
 struct MelTokenizer {
-    float mel_mean = 0;             // one scalar each, over the training set
+    float mel_mean = 0;  // one scalar each, over the training set
     float mel_std = 1;
-    int dimensions = 0;             // D, after PCA
-    int codebook_size = 0;          // K
-    std::vector<float> pca_mean;    // [160]
-    std::vector<float> pca_basis;   // [160, D]
-    std::vector<float> centroids;   // [K, D]
+    int dimensions = 0;            // D, after PCA
+    int codebook_size = 0;         // K
+    std::vector<float> pca_mean;   // [160]
+    std::vector<float> pca_basis;  // [160, D]
+    std::vector<float> centroids;  // [K, D]
 };
 
 /// Codes of a wave of this many samples: max(2, ceil(samples / 320)).

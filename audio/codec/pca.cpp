@@ -35,7 +35,8 @@ std::vector<double> scatter(std::span<const double> rows, std::int64_t width, co
     for (std::int64_t first = begin; first < end; first += kStep) {
         const std::int64_t count = std::min(kStep, end - first);
         std::fill(centred.begin(), centred.end(), 0.0);
-        for (std::int64_t i = 0; i < count * width; ++i) centred[i] = rows[first * width + i] - mean[i % width];
+        for (std::int64_t i = 0; i < count * width; ++i)
+            centred[i] = rows[first * width + i] - mean[i % width];
         const double* x0 = centred.data();
         const double *x1 = x0 + width, *x2 = x1 + width, *x3 = x2 + width;
         for (std::int64_t i = 0; i < width; ++i) {
@@ -48,7 +49,8 @@ std::vector<double> scatter(std::span<const double> rows, std::int64_t width, co
     return sum;
 }
 
-std::vector<double> covariance(std::span<const double> rows, std::int64_t width, const std::vector<double>& mean) {
+std::vector<double> covariance(std::span<const double> rows, std::int64_t width,
+                               const std::vector<double>& mean) {
     const std::int64_t count = static_cast<std::int64_t>(rows.size()) / width;
     const std::int64_t blocks = (count + kBlockRows - 1) / kBlockRows;
     std::vector<std::vector<double>> partial(static_cast<std::size_t>(blocks));
@@ -87,10 +89,12 @@ Pca fit_pca(std::span<const double> rows, std::int64_t width, std::int64_t dimen
         const std::int64_t column = width - 1 - d;
         std::int64_t largest = 0;
         for (std::int64_t i = 1; i < width; ++i) {
-            if (std::abs(vector[i * width + column]) > std::abs(vector[largest * width + column])) largest = i;
+            if (std::abs(vector[i * width + column]) > std::abs(vector[largest * width + column]))
+                largest = i;
         }
         const double sign = vector[largest * width + column] < 0 ? -1.0 : 1.0;
-        for (std::int64_t i = 0; i < width; ++i) pca.basis[i * dimensions + d] = sign * vector[i * width + column];
+        for (std::int64_t i = 0; i < width; ++i)
+            pca.basis[i * dimensions + d] = sign * vector[i * width + column];
         pca.explained += value[column] / total;
     }
     return pca;

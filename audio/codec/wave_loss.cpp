@@ -150,14 +150,15 @@ double stft_loss(std::span<const float> target, std::span<const float> estimate,
     LINVOX_ASSERT(target.size() == estimate.size() && samples > kResolutions[1].fft_size / 2,
                   "{} and {} samples in {} items", target.size(), estimate.size(), items);
     std::vector<std::vector<double>> windows;
-    for (const Resolution& r : kResolutions) windows.push_back(periodic_hann(static_cast<std::size_t>(r.fft_size)));
+    for (const Resolution& r : kResolutions)
+        windows.push_back(periodic_hann(static_cast<std::size_t>(r.fft_size)));
     const std::int64_t units = items * kResolutionCount;
     std::vector<Analysis> analyses(static_cast<std::size_t>(units));
     at::parallel_for(0, units, 1, [&](std::int64_t begin, std::int64_t end) {
         for (std::int64_t u = begin; u < end; ++u) {
             const std::int64_t item = u / kResolutionCount, r = u % kResolutionCount;
-            analyses[u] = analyse(target.subspan(item * samples, samples), estimate.subspan(item * samples, samples),
-                                  kResolutions[r], windows[r]);
+            analyses[u] = analyse(target.subspan(item * samples, samples),
+                                  estimate.subspan(item * samples, samples), kResolutions[r], windows[r]);
         }
     });
     double loss = 0;

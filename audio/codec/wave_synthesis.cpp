@@ -67,8 +67,8 @@ void analyse(RealFft& fft, std::int64_t frame, const std::vector<double>& wave) 
 }
 
 std::int64_t frame_count(std::size_t values, int row) {
-    LINVOX_ASSERT(values > 0 && values % static_cast<std::size_t>(row) == 0, "{} values are not rows of {}", values,
-                  row);
+    LINVOX_ASSERT(values > 0 && values % static_cast<std::size_t>(row) == 0, "{} values are not rows of {}",
+                  values, row);
     return static_cast<std::int64_t>(values) / row;
 }
 

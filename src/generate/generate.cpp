@@ -48,7 +48,8 @@ SamplingRange sampling_range(const SamplingConfig& config, std::int64_t vocab_si
     return {config.vocab_begin, config.vocab_end, config.vocab_begin + config.control_ids};
 }
 
-void check_request(const GenerationRequest& request, const SamplingRange& range, const ModelConfig& config) {
+void check_request(const GenerationRequest& request, const SamplingRange& range, const ModelConfig& config,
+                   std::int64_t max_tokens) {
     const GenerationPlan& plan = request.plan;
     LINVOX_REQUIRE(!plan.prompt_ids.empty(), DataError, "request '{}': the prompt is empty", request.id);
     const bool aligned = plan.boundary_id >= 0;
@@ -64,10 +65,14 @@ void check_request(const GenerationRequest& request, const SamplingRange& range,
         LINVOX_REQUIRE(id >= 0 && id < config.vocab_size, DataError,
                        "request '{}': the id {} lies outside the model's vocabulary of {}", request.id, id,
                        config.vocab_size);
-    const auto first = static_cast<std::int64_t>(plan.prompt_ids.size() + (aligned ? plan.forced[0].size() : 0));
-    LINVOX_REQUIRE(first < config.max_position_embeddings, DataError,
-                   "request '{}': a prompt of {} tokens leaves no room in the model's context of {}; shorten it",
-                   request.id, first, config.max_position_embeddings);
+    const auto prompt = static_cast<std::int64_t>(plan.prompt_ids.size());
+    const auto forced = static_cast<std::int64_t>(aligned ? plan.forced[0].size() : 0);
+    LINVOX_REQUIRE(prompt + forced < config.max_position_embeddings, DataError,
+                   "request '{}': {} prompt tokens leave no room in the model's context of {}; shorten the prompt",
+                   request.id, prompt + forced, config.max_position_embeddings);
+    LINVOX_REQUIRE(forced < max_tokens, DataError,
+                   "request '{}': max_tokens is {}, the first unit alone feeds {}; raise it", request.id,
+                   max_tokens, forced);
 }
 
 /// Records tokens that are fed, not predicted.
@@ -156,7 +161,7 @@ private:
                        config_.min_codes_per_unit, config_.max_codes_per_unit);
         std::size_t longest = 0;
         for (const GenerationRequest& request : requests_) {
-            check_request(request, range_, model);
+            check_request(request, range_, model, config_.max_tokens);
             longest = std::max(longest, request.plan.prompt_ids.size());
         }
         return std::min(context_, static_cast<std::int64_t>(longest) + config_.max_tokens);

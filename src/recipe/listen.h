@@ -14,9 +14,11 @@ namespace linvox {
 
 class ListeningRoom {
 public:
-    /// Writes the language model of `sentences` into `folder`.
+    /// Writes the language model and the pronunciations of `sentences` into `folder`. `user_lexicon`
+    /// (may be empty) is laid over the recogniser's own dictionary.
     ListeningRoom(const std::filesystem::path& folder,
-                  const std::vector<std::vector<std::string>>& sentences);
+                  const std::vector<std::vector<std::string>>& sentences,
+                  const std::filesystem::path& user_lexicon);
 
     /// Transcripts of `count` waves (16 kHz), wave(i) made when needed; in parallel, with progress.
     std::vector<std::string> transcribe_all(const std::string& what, std::size_t count,

@@ -37,7 +37,7 @@ const std::vector<Stage>& tts_stages() {
         {"sft",
          "train the decoder LM from scratch",
          {"seed", "data", "model", "sft", "splice"},
-         {"prepare"},
+         {"codec/codec", "prepare"},
          {},
          stage_sft},
         {"candidates",

@@ -47,6 +47,8 @@ void ModelSection::visit(ConfigVisitor& v) {
     v.field("rope_theta", shape.rope_theta, "base of the rotary positions", Range{1, 1e9});
     v.field("tie_word_embeddings", shape.tie_word_embeddings, "head and embedding are one matrix");
     v.field("max_position_embeddings", shape.max_position_embeddings, "context in tokens", Range{16, 1e7});
+    v.field("init_codes_from_codec", init_codes_from_codec,
+            "embeddings of codes start from the codec's centroids, so that similar codes start alike");
 }
 
 void SpliceConfig::visit(ConfigVisitor& v) {

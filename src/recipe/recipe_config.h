@@ -35,6 +35,7 @@ struct DataConfig {
 
 struct ModelSection {
     ModelConfig shape;
+    bool init_codes_from_codec = true;
     void visit(ConfigVisitor& v);
 };
 

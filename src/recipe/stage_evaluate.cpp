@@ -60,7 +60,7 @@ void stage_evaluate(const StageContext& context) {
     const auto folder = context.run.stage("synthesise");
     const auto prepare = context.run.stage("prepare");
     const std::vector<Spoken> answers = read_spoken(folder / "spoken.jsonl");
-    const ListeningRoom room(context.folder / "recogniser", prompt_sentences(prepare));
+    const ListeningRoom room(context.folder / "recogniser", prompt_sentences(prepare), context.config.data.lexicon);
     const auto transcripts = room.transcribe_all("recognise", answers.size(), [&](std::size_t i) {
         const auto path = folder / answers[i].wave;
         return std::filesystem::exists(path) ? read_wave(path, kRate).samples : std::vector<float>{};

@@ -75,7 +75,8 @@ void recognise_all(std::vector<CandidateRecord>& records, const StageContext& co
     std::vector<std::pair<std::size_t, std::size_t>> places;
     for (std::size_t r = 0; r < records.size(); ++r)
         for (std::size_t c = 0; c < records[r].candidates.size(); ++c) places.emplace_back(r, c);
-    const ListeningRoom room(context.folder / "recogniser", prompt_sentences(context.run.stage("prepare")));
+    const ListeningRoom room(context.folder / "recogniser", prompt_sentences(context.run.stage("prepare")),
+                             context.config.data.lexicon);
     const auto transcripts = room.transcribe_all("judge", places.size(), [&](std::size_t i) {
         const Candidate& candidate = records[places[i].first].candidates[places[i].second];
         return codec.decode(Codes{{extract_codes(vocabulary, candidate.answer.ids)}});

@@ -1,8 +1,9 @@
 // sft: train the decoder LM from scratch on the laid-out training clips, with augmentation.
 #include <fmt/format.h>
 
-#include <nlohmann/json.hpp>
+#include <cmath>
 
+#include "audio/codec/mel_codec.h"
 #include "src/base/error.h"
 #include "src/base/files.h"
 #include "src/base/jsonl.h"
@@ -48,6 +49,34 @@ std::vector<SequenceGroup> validation_examples(const std::vector<PreparedClip>& 
     return groups;
 }
 
+/// Codes that sound alike start alike: their embeddings begin as a random rotation of the codec's own
+/// log-mel centroids, in the scale of the other rows. With minutes of speech most codes are seen a few
+/// dozen times, too seldom to learn from scratch which of them are neighbours.
+void init_code_embeddings(Decoder& decoder, const Vocabulary& vocabulary, const MelCodec& codec, std::uint64_t seed) {
+    constexpr std::size_t kDim = MelCodec::kFramesPerCode * MelCodec::kBands;
+    constexpr double kScale = 0.02;  // the standard deviation of fresh embeddings (make_decoder)
+    const std::vector<float>& mel = codec.code_log_mel();
+    const std::size_t codes = mel.size() / kDim;
+    std::vector<double> mean(kDim, 0.0);
+    for (std::size_t i = 0; i < mel.size(); ++i) mean[i % kDim] += mel[i] / static_cast<double>(codes);
+    double variance = 0;
+    for (std::size_t i = 0; i < mel.size(); ++i) variance += (mel[i] - mean[i % kDim]) * (mel[i] - mean[i % kDim]);
+    const double scale = kScale / std::sqrt(variance / static_cast<double>(codes));  // of a projected row's entries
+
+    Rng rng(seed);
+    const auto width = static_cast<std::size_t>(decoder.config.hidden_size);
+    std::vector<double> projection(kDim * width);
+    for (double& value : projection) value = rng.normal() * scale;
+    auto* rows = decoder.embedding_VD.mutable_data_ptr<float>() +
+                 static_cast<std::size_t>(vocabulary.codec_start()) * width;
+    for (std::size_t c = 0; c < codes; ++c)
+        for (std::size_t d = 0; d < width; ++d) {
+            double sum = 0;
+            for (std::size_t i = 0; i < kDim; ++i) sum += (mel[c * kDim + i] - mean[i]) * projection[i * width + d];
+            rows[c * width + d] = static_cast<float>(sum);
+        }
+}
+
 }  // namespace
 
 void stage_sft(const StageContext& context) {
@@ -62,6 +91,9 @@ void stage_sft(const StageContext& context) {
     shape.bos_token_id = Vocabulary::bos;
     shape.eos_token_ids = {vocabulary.eos()};
     Decoder decoder = make_decoder(shape, mix_seed(static_cast<std::uint64_t>(config.seed), "weights"));
+    if (config.model.init_codes_from_codec)
+        init_code_embeddings(decoder, vocabulary, *load_mel_codec(context.run.stage("codec") / "codec"),
+                             mix_seed(static_cast<std::uint64_t>(config.seed), "code embeddings"));
     log_line(fmt::format("  {:.2f} M weights, {} training clips",
                          static_cast<double>(weight_count(decoder)) / 1e6, training.size()));
     SftData data;
@@ -69,6 +101,8 @@ void stage_sft(const StageContext& context) {
     data.validation = validation_examples(with_role(clips, Role::watch), vocabulary, config.data.layout);
     data.vocab_begin = vocabulary.next();
     data.vocab_end = vocabulary.size();
+    data.code_begin = vocabulary.codec_start();
+    data.code_end = vocabulary.size();
     data.identity = {{"prepared", sha256_file(prepare / "prepared.jsonl")}};
     SftConfig sft = config.sft;
     sft.seed = config.seed;

@@ -154,11 +154,11 @@ std::vector<Phones> Lexicon::derive(std::string_view word) const {
         return found;
     if (word.size() > 3 && word.ends_with("s") && map_variants(word.substr(0, word.size() - 1), with_s))
         return found;
-    if (word.size() > 4 && word.ends_with("ed")) {
+    if (word.size() > 3 && word.ends_with("ed")) {
         if (map_variants(word.substr(0, word.size() - 2), with_ed)) return found;
         if (map_variants(word.substr(0, word.size() - 1), with_ed)) return found;
     }
-    if (word.size() > 5 && word.ends_with("ing")) {
+    if (word.size() > 4 && word.ends_with("ing")) {
         const auto ing = [](Phones p) {
             p.insert(p.end(), {"IH", "NG"});
             return p;

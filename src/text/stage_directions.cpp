@@ -49,7 +49,7 @@ StageDirections take_stage_directions(std::string_view text) {
         }
         i = end;
     }
-    if (!words_outside) {  // nothing but a remark such as "(door closes)"
+    if (!words_outside && !parentheses.empty()) {  // nothing but a remark such as "(door closes)"
         out.directions.insert(out.directions.end(), parentheses.begin(), parentheses.end());
         out.spoken.clear();
     }

@@ -77,13 +77,14 @@ void fit_mel_scale(std::span<const float> log_mel, MelTokenizer& tokenizer) {
 std::vector<float> to_float(const std::vector<double>& values) { return {values.begin(), values.end()}; }
 
 MelTokenizer fit_tokenizer(const TrainingAudio& audio, const CodecFitConfig& config, CodecFitResult& result) {
-    LINVOX_REQUIRE(config.codebook_size <= audio.codes, ConfigError,
-                   "codec.codebook_size = {} needs at least as many training codes, but the audio holds {} ({:.0f} s); "
-                   "make the book smaller or add audio",
-                   config.codebook_size, audio.codes, static_cast<double>(audio.codes) / 50.0);
+    LINVOX_REQUIRE(
+        config.codebook_size <= audio.codes, ConfigError,
+        "codec.codebook_size = {} needs at least as many training codes, but the audio holds {} ({:.0f} s); "
+        "make the book smaller or add audio",
+        config.codebook_size, audio.codes, static_cast<double>(audio.codes) / 50.0);
     if (audio.codes < kVectorsPerCentroid * config.codebook_size) {
-        log_warning(fmt::format("codec: {} training codes for a book of {} are fewer than {} a centroid", audio.codes,
-                                config.codebook_size, kVectorsPerCentroid));
+        log_warning(fmt::format("codec: {} training codes for a book of {} are fewer than {} a centroid",
+                                audio.codes, config.codebook_size, kVectorsPerCentroid));
     }
     MelTokenizer tokenizer{.dimensions = static_cast<int>(config.dimensions),
                            .codebook_size = static_cast<int>(config.codebook_size)};
@@ -92,8 +93,8 @@ MelTokenizer fit_tokenizer(const TrainingAudio& audio, const CodecFitConfig& con
     const Pca pca = fit_pca(stacked, kMelStacked, config.dimensions);
     const std::vector<double> projected = project(pca, stacked);
     std::vector<double>().swap(stacked);
-    const KMeans clusters = fit_kmeans(projected, config.dimensions, config.codebook_size, config.kmeans_iterations,
-                                       static_cast<std::uint64_t>(config.seed));
+    const KMeans clusters = fit_kmeans(projected, config.dimensions, config.codebook_size,
+                                       config.kmeans_iterations, static_cast<std::uint64_t>(config.seed));
     tokenizer.pca_mean = to_float(pca.mean);
     tokenizer.pca_basis = to_float(pca.basis);
     tokenizer.centroids = to_float(clusters.centroids);
@@ -120,7 +121,8 @@ DecoderStream decoder_stream(std::span<const std::span<const float>> waves, cons
                              const MelTokenizer& tokenizer) {
     DecoderStream stream;
     std::vector<std::size_t> start(waves.size() + 1, 0);  // in frames
-    for (std::size_t i = 0; i < waves.size(); ++i) start[i + 1] = start[i] + audio.log_mel[i].size() / kMelBands;
+    for (std::size_t i = 0; i < waves.size(); ++i)
+        start[i + 1] = start[i] + audio.log_mel[i].size() / kMelBands;
     stream.samples.resize(start.back() * kMelHop, 0.0f);
     stream.log_magnitude = at::empty({static_cast<std::int64_t>(start.back()), kSpectrumBins}, at::kHalf);
     auto* rows = stream.log_magnitude.mutable_data_ptr<c10::Half>();
@@ -149,8 +151,10 @@ CodebookStatistics training_statistics(const TrainingAudio& audio, const Decoder
 }  // namespace
 
 void CodecFitConfig::visit(ConfigVisitor& v) {
-    v.field("codebook_size", codebook_size, "codes of the book; 4096 only with 2 h of audio or more", {2, 65536});
-    v.field("dimensions", dimensions, "principal components kept of 160; at least 48 for good speech", {1, 160});
+    v.field("codebook_size", codebook_size, "codes of the book; 4096 only with 2 h of audio or more",
+            {2, 65536});
+    v.field("dimensions", dimensions, "principal components kept of 160; at least 48 for good speech",
+            {1, 160});
     v.field("kmeans_iterations", kmeans_iterations, "Lloyd iterations", {0, 1000});
     v.choice("vocoder", vocoder, "istft: phase from the network; griffin-lim: phase by iteration, slower",
              {kVocoders[0], kVocoders[1]});
@@ -182,8 +186,9 @@ CodecFitResult fit_codec(std::span<const std::span<const float>> waves, const Co
     tell(0, "linear decoder");
     const DecoderStream stream = decoder_stream(waves, audio, tokenizer);
     result.statistics = training_statistics(audio, stream, tokenizer.codebook_size);
-    MelDecoder decoder = make_mel_decoder(centroid_tensor(tokenizer), static_cast<int>(config.channels), config.vocoder,
-                                          mix_seed(static_cast<std::uint64_t>(config.seed), "decoder weights"));
+    MelDecoder decoder =
+        make_mel_decoder(centroid_tensor(tokenizer), static_cast<int>(config.channels), config.vocoder,
+                         mix_seed(static_cast<std::uint64_t>(config.seed), "decoder weights"));
     fit_linear_part(decoder, stream);
     train_decoder(decoder, stream, config, [&](const CodecFitStep& step) {
         result.steps.push_back(step);

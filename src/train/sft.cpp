@@ -36,6 +36,16 @@ std::vector<std::size_t> in_order(std::size_t count) {
     return order;
 }
 
+/// Replaces codes among the inputs, so that a model learns to go on from its own mistakes. The labels
+/// are tensors of their own and stay.
+void add_input_noise(PackedBatch& batch, const SftData& data, double share, Rng& rng) {
+    auto* id = batch.ids_T.mutable_data_ptr<std::int64_t>();
+    for (std::int64_t t = 0; t < batch.tokens(); ++t)
+        if (id[t] >= data.code_begin && id[t] < data.code_end && rng.uniform() < share)
+            id[t] = data.code_begin +
+                    static_cast<std::int64_t>(rng.below(static_cast<std::uint64_t>(data.code_end - data.code_begin)));
+}
+
 /// The examples of the current epoch and the forward pass over them.
 class SftSource {
 public:
@@ -58,7 +68,11 @@ public:
     }
 
     MicroResult forward(std::int64_t index, std::int64_t micro, std::int64_t step) {
-        const PackedBatch batch = pack(select(groups_, members(index, micro)));
+        PackedBatch batch = pack(select(groups_, members(index, micro)));
+        if (config_.input_noise > 0) {
+            Rng noise(mix_seed(static_cast<std::uint64_t>(config_.seed), "sft noise", step, micro));
+            add_input_noise(batch, data_, config_.input_noise, noise);
+        }
         ScoreConfig score = score_;
         score.forward.dropout = config_.dropout;
         score.forward.dropout_seed =
@@ -112,10 +126,11 @@ private:
 std::map<std::string, std::string> sft_identity(const SftData& data, const SftConfig& config) {
     std::map<std::string, std::string> identity = data.identity;
     identity["settings"] = fmt::format(
-        "steps {} token_budget {} accumulate {} dropout {} precision {} seed {} lr {} betas {} {} decay {} "
+        "steps {} token_budget {} accumulate {} dropout {} noise {} precision {} seed {} lr {} betas {} {} decay {} "
         "clip {} "
         "schedule {} {} {} ema {}",
-        config.steps, config.token_budget, config.accumulate, config.dropout, config.precision, config.seed,
+        config.steps, config.token_budget, config.accumulate, config.dropout, config.input_noise, config.precision,
+        config.seed,
         config.optimiser.learning_rate, config.optimiser.beta1, config.optimiser.beta2,
         config.optimiser.weight_decay, config.optimiser.clip_norm, config.schedule.kind,
         config.schedule.warmup_steps, config.schedule.final_ratio, config.ema_decay);
@@ -130,6 +145,8 @@ void SftConfig::visit(ConfigVisitor& v) {
     v.field("token_budget", token_budget, "tokens of a micro-batch", Range{1, 1e9});
     v.field("accumulate", accumulate, "micro-batches per optimiser step", Range{1, 1e6});
     v.field("dropout", dropout, "probability of a zeroed activation", Range{0.0, 0.95});
+    v.field("input_noise", input_noise, "share of input codes replaced by random ones; labels stay",
+            Range{0.0, 0.95});
     v.choice("precision", precision, "of the matrix products; weights stay float32", {"bf16", "f32"});
     v.section("optimiser", optimiser, "AdamW");
     v.section("schedule", schedule, "learning rate over the run");

@@ -21,6 +21,7 @@ struct SftConfig {
     std::int64_t token_budget = 1000;  // of a micro-batch
     std::int64_t accumulate = 1;       // micro-batches per step
     double dropout = 0.1;
+    double input_noise = 0.0;  // share of input codes replaced by random ones; labels stay
     std::string precision = "bf16";  // of the matrix products: bf16, f32
     AdamWConfig optimiser = {.learning_rate = 2e-3};
     ScheduleConfig schedule;
@@ -39,6 +40,7 @@ struct SftData {
     EpochExamples epoch;
     std::vector<SequenceGroup> validation;        // fixed; may be empty: no evaluation, no early stop
     std::int64_t vocab_begin = 0, vocab_end = 0;  // range of the softmax; 0, 0: all ids
+    std::int64_t code_begin = 0, code_end = 0;    // ids that input noise replaces, by others of the range
     std::map<std::string, std::string> identity;  // digests of what the examples are made from
 };
 

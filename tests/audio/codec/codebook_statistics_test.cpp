@@ -25,7 +25,8 @@ TEST(CodebookStatistics, CountsByHand) {
     // Pairs inside sequences: 00 01 10 | 12 20 03; one of six repeats. H(pairs) = log2 6; firsts are
     // 0: 3, 1: 2, 2: 1, so H = 1/2 + log2(3)/3 + log2(6)/6.
     EXPECT_NEAR(s.run_length_ratio, 1.0 / 6.0, 1e-12);
-    EXPECT_NEAR(s.bigram_entropy, std::log2(6.0) - (0.5 + std::log2(3.0) / 3.0 + std::log2(6.0) / 6.0), 1e-12);
+    EXPECT_NEAR(s.bigram_entropy, std::log2(6.0) - (0.5 + std::log2(3.0) / 3.0 + std::log2(6.0) / 6.0),
+                1e-12);
     EXPECT_FALSE(s.enough_tokens);
 }
 

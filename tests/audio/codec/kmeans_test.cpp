@@ -52,7 +52,8 @@ TEST(KMeans, MoreThanOneBlockOfRowsAndAnOddBook) {
 }
 
 TEST(KMeans, EmptyCellsAreReplaced) {
-    // Twelve equal rows among the first draws leave cells empty; in the end four distinct values need four cells.
+    // Twelve equal rows among the first draws leave cells empty; in the end four distinct values need four
+    // cells.
     std::vector<double> rows(40, 0.0);
     for (int i = 0; i < 4; ++i) rows[i * 10] = 100.0 * (i + 1);
     const KMeans result = fit_kmeans(rows, 1, 5, 200, 4);

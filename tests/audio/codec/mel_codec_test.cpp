@@ -77,11 +77,17 @@ TEST(MelCodec, SilenceIsValidAndBadWavesAreNot) {
 
 TEST(MelCodec, BadCodesAreNamed) {
     const MelCodec codec = small_codec();
-    EXPECT_THAT(message<DataError>([&] { codec.decode({.stream = {{1, 2, 24}}}); }),
+    EXPECT_THAT(message<DataError>([&] {
+                    codec.decode({.stream = {{1, 2, 24}}});
+                }),
                 HasSubstr("code 24 at position 2 is outside [0, 24)"));
-    EXPECT_THAT(message<DataError>([&] { codec.decode({.stream = {{-1}}}); }), HasSubstr("code -1 at position 0"));
+    EXPECT_THAT(message<DataError>([&] { codec.decode({.stream = {{-1}}}); }),
+                HasSubstr("code -1 at position 0"));
     EXPECT_THAT(message<DataError>([&] { codec.decode({.stream = {{}}}); }), HasSubstr("no codes"));
-    EXPECT_THAT(message<DataError>([&] { codec.decode({.stream = {{1}, {1}}}); }), HasSubstr("1 code stream, got 2"));
+    EXPECT_THAT(message<DataError>([&] {
+                    codec.decode({.stream = {{1}, {1}}});
+                }),
+                HasSubstr("1 code stream, got 2"));
 }
 
 TEST(MelCodec, ThreadsShareACodec) {
@@ -92,7 +98,8 @@ TEST(MelCodec, ThreadsShareACodec) {
     std::vector<int> same(4, 0);
     std::vector<std::thread> threads;
     for (int i = 0; i < 4; ++i) {
-        threads.emplace_back([&, i] { same[i] = codec.encode(wave) == expected && codec.decode(expected) == expected_wave; });
+        threads.emplace_back(
+            [&, i] { same[i] = codec.encode(wave) == expected && codec.decode(expected) == expected_wave; });
     }
     for (std::thread& thread : threads) thread.join();
     EXPECT_EQ(same, std::vector<int>(4, 1));
@@ -153,7 +160,8 @@ TEST_F(BrokenCodecFolder, Description) {
 
 TEST_F(BrokenCodecFolder, MissingTensor) {
     change_tensors("decoder.safetensors", [](TensorMap& t) { t.erase("up.bias"); });
-    EXPECT_THAT(load_error(), testing::AllOf(HasSubstr("decoder.safetensors"), HasSubstr("'up.bias' [8] is missing")));
+    EXPECT_THAT(load_error(),
+                testing::AllOf(HasSubstr("decoder.safetensors"), HasSubstr("'up.bias' [8] is missing")));
 }
 
 TEST_F(BrokenCodecFolder, ExtraTensor) {
@@ -165,18 +173,21 @@ TEST_F(BrokenCodecFolder, ShapeAndDtype) {
     change_tensors("tokenizer.safetensors",
                    [](TensorMap& t) { t["centroids"] = t["centroids"].narrow(0, 0, 23).clone(); });
     EXPECT_THAT(load_error(), HasSubstr("'centroids' must have shape [24, 6], found [23, 6]"));
-    change_tensors("tokenizer.safetensors", [](TensorMap& t) { t["centroids"] = t["centroids"].to(at::kDouble); });
+    change_tensors("tokenizer.safetensors",
+                   [](TensorMap& t) { t["centroids"] = t["centroids"].to(at::kDouble); });
     EXPECT_THAT(load_error(), HasSubstr("'centroids' must be F32, found Double"));
 }
 
 TEST_F(BrokenCodecFolder, ChangedValues) {
     change_tensors("tokenizer.safetensors", [](TensorMap& t) { t["pca.mean"].fill_(0.5); });
-    EXPECT_THAT(load_error(), testing::AllOf(HasSubstr("tokenizer.safetensors"), HasSubstr("do not belong together")));
+    EXPECT_THAT(load_error(),
+                testing::AllOf(HasSubstr("tokenizer.safetensors"), HasSubstr("do not belong together")));
 }
 
 TEST_F(BrokenCodecFolder, ChangedDecoder) {
     change_tensors("decoder.safetensors", [](TensorMap& t) { t["in.bias"].fill_(0.5); });
-    EXPECT_THAT(load_error(), testing::AllOf(HasSubstr("decoder.safetensors"), HasSubstr("do not belong together")));
+    EXPECT_THAT(load_error(),
+                testing::AllOf(HasSubstr("decoder.safetensors"), HasSubstr("do not belong together")));
     change_tensors("decoder.safetensors", [](TensorMap& t) { t["in.bias"].fill_(std::nanf("")); });
     EXPECT_THAT(load_error(), HasSubstr("'in.bias' holds NaN or Inf"));
 }

@@ -2,7 +2,7 @@
 
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/from_blob.h>
-#include <ATen/ops/zeros.h>
+#include <ATen/ops/zeros_like.h>
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -15,8 +15,8 @@ namespace linvox {
 namespace {
 
 at::Tensor codes(const std::vector<std::int64_t>& values) {
-    return at::from_blob(const_cast<std::int64_t*>(values.data()), {1, static_cast<std::int64_t>(values.size())},
-                         at::kLong)
+    return at::from_blob(const_cast<std::int64_t*>(values.data()),
+                         {1, static_cast<std::int64_t>(values.size())}, at::kLong)
         .clone();
 }
 
@@ -40,7 +40,8 @@ TEST(MelDecoder, TheLinearPartAddsToTheMagnitudesOnly) {
     d.linear_bias.select(0, 8).fill_(0.25);
     const at::Tensor change = decoder_rows(d, input, true) - before;
     for (std::int64_t t = 0; t < 5; ++t) {
-        const float next = t < 4 ? d.centroids_KD[input[0][t + 1].item<std::int64_t>()][2].item<float>() : 0.0f;
+        const float next =
+            t < 4 ? d.centroids_KD[input[0][t + 1].item<std::int64_t>()][2].item<float>() : 0.0f;
         EXPECT_NEAR(change[0][2 * t + 1][7].item<float>(), next, 1e-5f) << t;
         EXPECT_NEAR(change[0][2 * t][8].item<float>(), 0.25f, 1e-5f) << t;
     }
@@ -51,7 +52,8 @@ TEST(MelDecoder, TheReceptiveFieldIsBounded) {
     const MelDecoder d = make_mel_decoder(centroid_tensor(small_tokenizer()), 8, "istft", 1);
     std::vector<std::int64_t> a(60, 2), b(60, 2);
     b[30] = 3;
-    const at::Tensor change = (decoder_rows(d, codes(a), true) - decoder_rows(d, codes(b), true)).abs().amax(-1)[0];
+    const at::Tensor change =
+        (decoder_rows(d, codes(a), true) - decoder_rows(d, codes(b), true)).abs().amax(-1)[0];
     const float* value = change.const_data_ptr<float>();
     // in 2 + blocks 1 + 2 + 4, up 1, then two frames on the finer grid: 11 codes on each side.
     for (int t = 0; t < 120; ++t) EXPECT_EQ(value[t] > 0 && std::abs(t / 2 - 30) > 11, false) << t;

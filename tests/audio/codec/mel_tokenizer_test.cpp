@@ -48,7 +48,8 @@ TEST(MelTokenizer, LogMelAgreesWithLibTorch) {
 }
 
 TEST(MelTokenizer, SilenceIsTheFloor) {
-    for (const float value : codec_log_mel(std::vector<float>(100, 0.0f))) EXPECT_FLOAT_EQ(value, std::log(1e-4f));
+    for (const float value : codec_log_mel(std::vector<float>(100, 0.0f)))
+        EXPECT_FLOAT_EQ(value, std::log(1e-4f));
 }
 
 TEST(MelTokenizer, BadSamplesAreRefused) {
@@ -118,9 +119,10 @@ TEST(MelTokenizer, DigestCoversEveryTable) {
     const MelTokenizer t = small_tokenizer();
     const std::string digest = tokenizer_digest(t);
     EXPECT_EQ(digest, tokenizer_digest(small_tokenizer()));
-    for (auto change : {+[](MelTokenizer& c) { c.mel_mean += 1; }, +[](MelTokenizer& c) { c.mel_std += 1; },
-                        +[](MelTokenizer& c) { c.pca_mean[159] += 1; }, +[](MelTokenizer& c) { c.pca_basis[7] += 1; },
-                        +[](MelTokenizer& c) { c.centroids[9] += 1; }}) {
+    for (auto change :
+         {+[](MelTokenizer& c) { c.mel_mean += 1; }, +[](MelTokenizer& c) { c.mel_std += 1; },
+          +[](MelTokenizer& c) { c.pca_mean[159] += 1; }, +[](MelTokenizer& c) { c.pca_basis[7] += 1; },
+          +[](MelTokenizer& c) { c.centroids[9] += 1; }}) {
         MelTokenizer changed = t;
         change(changed);
         EXPECT_NE(tokenizer_digest(changed), digest);

@@ -60,9 +60,7 @@ TEST(Pca, ThreadsDoNotChangeTheResult) {
     EXPECT_EQ(project(one, rows), project(one, rows));
 }
 
-TEST(Pca, ConstantRowsAreRefused) {
-    EXPECT_THROW(fit_pca(std::vector<double>(40, 1.5), 4, 2), DataError);
-}
+TEST(Pca, ConstantRowsAreRefused) { EXPECT_THROW(fit_pca(std::vector<double>(40, 1.5), 4, 2), DataError); }
 
 }  // namespace
 }  // namespace linvox

@@ -13,10 +13,13 @@ namespace linvox {
 
 inline MelTokenizer small_tokenizer(int codebook_size = 24, int dimensions = 6) {
     Rng rng(17);
-    MelTokenizer t{.mel_mean = -5.0f, .mel_std = 2.0f, .dimensions = dimensions, .codebook_size = codebook_size};
+    MelTokenizer t{
+        .mel_mean = -5.0f, .mel_std = 2.0f, .dimensions = dimensions, .codebook_size = codebook_size};
     for (int i = 0; i < kMelStacked; ++i) t.pca_mean.push_back(static_cast<float>(0.1 * rng.normal()));
-    for (int i = 0; i < kMelStacked * dimensions; ++i) t.pca_basis.push_back(static_cast<float>(0.08 * rng.normal()));
-    for (int i = 0; i < codebook_size * dimensions; ++i) t.centroids.push_back(static_cast<float>(rng.normal()));
+    for (int i = 0; i < kMelStacked * dimensions; ++i)
+        t.pca_basis.push_back(static_cast<float>(0.08 * rng.normal()));
+    for (int i = 0; i < codebook_size * dimensions; ++i)
+        t.centroids.push_back(static_cast<float>(rng.normal()));
     return t;
 }
 

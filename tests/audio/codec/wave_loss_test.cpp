@@ -21,8 +21,9 @@ namespace {
 constexpr std::int64_t kItems = 3, kSamples = 2240;
 
 at::Tensor magnitudes(const at::Tensor& waves, std::int64_t size, std::int64_t hop) {
-    const at::Tensor spectrum = at::stft(waves, size, hop, size, at::hann_window(size, at::kDouble), /*center=*/true,
-                                         "reflect", /*normalized=*/false, /*onesided=*/true, /*return_complex=*/true);
+    const at::Tensor spectrum =
+        at::stft(waves, size, hop, size, at::hann_window(size, at::kDouble), /*center=*/true, "reflect",
+                 /*normalized=*/false, /*onesided=*/true, /*return_complex=*/true);
     const at::Tensor parts = at::view_as_real(spectrum);
     return at::sqrt((parts * parts).sum(-1) + 1e-7);
 }
@@ -31,8 +32,8 @@ at::Tensor oracle(const at::Tensor& target, const at::Tensor& estimate) {
     at::Tensor loss;
     for (const auto& [size, hop] : {std::pair{512, 128}, std::pair{1024, 256}, std::pair{256, 64}}) {
         const at::Tensor s = magnitudes(target, size, hop), e = magnitudes(estimate, size, hop);
-        const at::Tensor term = (at::log(s + 1e-3) - at::log(e + 1e-3)).abs().mean() +
-                                (s - e).norm() / (s.norm() + 1e-6);
+        const at::Tensor term =
+            (at::log(s + 1e-3) - at::log(e + 1e-3)).abs().mean() + (s - e).norm() / (s.norm() + 1e-6);
         loss = loss.defined() ? loss + term : term;
     }
     return loss;

@@ -82,24 +82,22 @@ TEST(WaveSynthesis, GradientAgreesWithAutograd) {
 /// Distance between the magnitudes of a wave's STFT and those wanted, relative.
 double inconsistency(std::vector<float> wave, const at::Tensor& magnitude) {
     const auto length = static_cast<std::int64_t>(wave.size());
-    const at::Tensor got =
-        at::stft(at::from_blob(wave.data(), {length}, at::kFloat), 1024, 160, 1024, window().to(at::kFloat), true,
-                 "reflect", false, true, true)
-            .abs()
-            .t()
-            .narrow(0, 0, magnitude.size(0));
+    const at::Tensor got = at::stft(at::from_blob(wave.data(), {length}, at::kFloat), 1024, 160, 1024,
+                                    window().to(at::kFloat), true, "reflect", false, true, true)
+                               .abs()
+                               .t()
+                               .narrow(0, 0, magnitude.size(0));
     return ((got - magnitude).norm() / magnitude.norm()).item<double>();
 }
 
 TEST(WaveSynthesis, GriffinLimConvergesAndRepeats) {
     std::vector<float> wave = test_tone(9600);
-    const at::Tensor magnitude =
-        at::stft(at::from_blob(wave.data(), {9600}, at::kFloat), 1024, 160, 1024, window().to(at::kFloat), true,
-                 "reflect", false, true, true)
-            .abs()
-            .t()
-            .narrow(0, 0, 60)
-            .contiguous();
+    const at::Tensor magnitude = at::stft(at::from_blob(wave.data(), {9600}, at::kFloat), 1024, 160, 1024,
+                                          window().to(at::kFloat), true, "reflect", false, true, true)
+                                     .abs()
+                                     .t()
+                                     .narrow(0, 0, 60)
+                                     .contiguous();
     const std::span<const float> values(magnitude.const_data_ptr<float>(), 60 * 513);
     const std::vector<float> rough = griffin_lim(values, 0, 1), fine = griffin_lim(values, 32, 1);
     ASSERT_EQ(fine.size(), 9600u);

@@ -81,7 +81,7 @@ TEST(BetaDpo, KeepsItsShareAndAdaptsBeta) {
     EXPECT_EQ(kept, 4);
     const double used = 0.2 * (1 + 0.6 * (kept_sum / 4 - running));
     for (std::size_t i = 0; i < 5; ++i)
-        if (loss[i] > 0) EXPECT_NEAR(loss[i], -log_sigmoid(used * margin[i]) * 5 / 4, 1e-12);
+        EXPECT_NEAR(loss[i], loss[i] > 0 ? -log_sigmoid(used * margin[i]) * 5 / 4 : 0.0, 1e-12);
     finish_step(config, state);
     EXPECT_NEAR(state.terms[0].margin_mean, running, 1e-12);
 }

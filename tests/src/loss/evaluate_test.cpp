@@ -80,8 +80,8 @@ TEST(EvaluateLossLine, RefusesByName) {
     const std::string sums =
         R"("policy_chosen": -1, "policy_rejected": -2, "reference_chosen": -1, "reference_rejected": -2)";
     EXPECT_THAT(refusal("{" + sums + "}"), HasSubstr("\"loss\" is missing"));
-    EXPECT_THAT(refusal(R"({"loss": "dop", )" + sums + "}"),
-                HasSubstr("'dop' is not a loss; did you mean 'dpo'?"));
+    EXPECT_THAT(refusal(R"({"loss": "sigmod", )" + sums + "}"),
+                HasSubstr("'sigmod' is not a loss; did you mean 'sigmoid'?"));
     EXPECT_THAT(refusal(R"({"loss": "sigmoid", "options": {"bta": 1}, )" + sums + "}"),
                 HasSubstr("unknown field \"bta\" in \"options\"; did you mean \"beta\"?"));
     EXPECT_THAT(refusal(R"({"loss": "sigmoid", "options": {"r1": 1}, )" + sums + "}"),

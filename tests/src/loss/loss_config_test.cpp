@@ -58,7 +58,7 @@ TEST(LossConfig, PrintsTheValuesUsedAndReadsThemBack) {
         const std::string toml = written(config);
         const LossConfig back = read(toml);
         EXPECT_EQ(written(back), toml) << kind;
-        if (!needs_r2) EXPECT_EQ(describe_loss(back), describe_loss(config));
+        EXPECT_EQ(describe_loss(back), describe_loss(config));
         EXPECT_THAT(check_loss_config(back), IsEmpty()) << kind;
     }
     EXPECT_THAT(written(loss_of("sigmoid")), HasSubstr("beta = 0.1"));

@@ -40,7 +40,9 @@ TEST(LossListing, IsPlainAsciiWithWholeTables) {
         std::size_t bars = 0;
         for (std::size_t i = 0; i < line.size(); ++i)
             bars += line[i] == '|' && (i == 0 || line[i - 1] != '\\');
-        if (bars > 0 && columns > 0) EXPECT_EQ(bars, columns) << line;
+        if (bars > 0 && columns > 0) {
+            EXPECT_EQ(bars, columns) << line;
+        }
         columns = bars;
         line.clear();
     }

@@ -18,9 +18,11 @@ namespace {
 const std::vector<std::vector<float>>& speech() {
     static const std::vector<std::vector<float>> clips = [] {
         std::vector<std::vector<float>> result;
-        for (const char* id : {"agent-alreadyon", "agent-newlocation", "auth-incorrect", "basic-pbx-ivr-main"}) {
+        for (const char* id :
+             {"agent-alreadyon", "agent-newlocation", "auth-incorrect", "basic-pbx-ivr-main"}) {
             result.push_back(
-                read_wave(std::string(LINVOX_SOURCE_DIR "/samples/prompts-en/audio/") + id + ".opus", 16000).samples);
+                read_wave(std::string(LINVOX_SOURCE_DIR "/samples/prompts-en/audio/") + id + ".opus", 16000)
+                    .samples);
         }
         return result;
     }();
@@ -32,8 +34,15 @@ std::vector<std::span<const float>> views(const std::vector<std::vector<float>>&
 }
 
 CodecFitConfig small_config() {
-    return {.codebook_size = 48, .dimensions = 24, .channels = 24, .mel_steps = 25, .wave_steps = 25,
-            .learning_rate = 5e-3, .batch = 4, .segment = 32, .seed = 3};
+    return {.codebook_size = 48,
+            .dimensions = 24,
+            .channels = 24,
+            .mel_steps = 25,
+            .wave_steps = 25,
+            .learning_rate = 5e-3,
+            .batch = 4,
+            .segment = 32,
+            .seed = 3};
 }
 
 double mean_difference(const std::vector<float>& a, const std::vector<float>& b) {

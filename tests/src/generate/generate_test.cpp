@@ -1,0 +1,254 @@
+// Generation against the score path: the same model, fed whole sequences.
+#include "src/generate/generate.h"
+
+#include <ATen/core/grad_mode.h>
+#include <ATen/ops/argmax.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <set>
+
+#include "src/base/error.h"
+#include "src/base/log.h"
+#include "src/model/score.h"
+#include "src/model/torch_compat.h"
+#include "tests/src/model/model_fixtures.h"
+
+namespace linvox {
+namespace {
+
+// Ids of the small model: 0-9 text, 10 NEXT, 11 EOS, 12-36 codes.
+constexpr std::int64_t kBegin = 10, kEnd = 37;
+constexpr std::int32_t kNext = 10, kEos = 11;
+
+GenerationRequest aligned_request(std::uint64_t seed, int units) {
+    GenerationRequest request{"a" + std::to_string(seed), {}, seed};
+    request.plan.prompt_ids = {1};
+    for (int u = 0; u < units; ++u)
+        request.plan.forced.push_back({static_cast<std::int32_t>(3 + (seed + u) % 7), u + 1 == units ? 2 : 4});
+    request.plan.boundary_id = kNext;
+    return request;
+}
+
+GenerationRequest plain_request(std::uint64_t seed, int prompt) {
+    GenerationRequest request{"p" + std::to_string(seed), {}, seed};
+    for (int i = 0; i < prompt; ++i) request.plan.prompt_ids.push_back(static_cast<std::int32_t>((seed + 3 * i) % 10));
+    request.plan.stop_id = kEos;
+    return request;
+}
+
+SamplingConfig sampling(double temperature) {
+    return {.temperature = temperature, .max_tokens = 60, .max_codes_per_unit = 6, .batch_rows = 5,
+            .vocab_begin = kBegin, .vocab_end = kEnd};
+}
+
+std::vector<GenerationResult> results(const Decoder& decoder, const std::vector<GenerationRequest>& requests,
+                                      const SamplingConfig& config) {
+    std::vector<GenerationResult> found(requests.size());
+    std::vector<int> calls(requests.size(), 0);
+    generate(decoder, requests, config, [&](std::size_t index, GenerationResult&& result) {
+        found[index] = std::move(result);
+        ++calls[index];
+    });
+    EXPECT_THAT(calls, testing::Each(1));
+    return found;
+}
+
+PackedBatch batch_of(const GenerationRequest& request, const GenerationResult& result) {
+    TestRecord record;
+    record.prompt.assign(request.plan.prompt_ids.begin(), request.plan.prompt_ids.end());
+    TestAnswer answer;
+    answer.ids.assign(result.answer.ids.begin(), result.answer.ids.end());
+    answer.given.assign(answer.ids.size(), false);
+    for (const Span& span : result.answer.given)
+        for (std::int32_t i = span.begin; i < span.end; ++i) answer.given[i] = true;
+    record.answers.push_back(answer);
+    return pack_records({record}, true);
+}
+
+std::vector<GenerationRequest> mixed_requests() {
+    std::vector<GenerationRequest> requests;
+    for (std::uint64_t seed = 0; seed < 9; ++seed) {
+        requests.push_back(aligned_request(seed, 1 + static_cast<int>(seed % 4)));
+        requests.push_back(plain_request(seed, 1 + static_cast<int>(3 * seed)));
+    }
+    return requests;
+}
+
+TEST(Generate, LogprobsEqualTheScorePath) {
+    const at::NoGradGuard no_grad;
+    for (const char* architecture : {"llama", "qwen2", "qwen3"}) {
+        const Decoder decoder = lively_decoder(small_config(architecture), 1, at::kFloat);
+        const auto requests = mixed_requests();
+        const auto found = results(decoder, requests, sampling(1.0));
+        for (std::size_t i = 0; i < requests.size(); ++i) {
+            const SequenceScore score = score_answers(decoder, batch_of(requests[i], found[i]),
+                                                      {.vocab_begin = kBegin, .vocab_end = kEnd});
+            EXPECT_NEAR(found[i].logprob_sum, score.logprob_sum_A[0].item<double>(), 1e-4) << architecture << i;
+            EXPECT_EQ(found[i].scored_tokens, score.token_count_A[0].item<std::int64_t>());
+            EXPECT_EQ(found[i].scored_tokens, found[i].answer.scored_count());
+        }
+    }
+}
+
+TEST(Generate, GreedyEqualsTheArgmaxOfTheScorePath) {
+    const at::NoGradGuard no_grad;
+    const Decoder decoder = lively_decoder(small_config("qwen2"), 5, at::kFloat);
+    SamplingConfig config = sampling(0.0);
+    config.control_ids = 0;  // all ids may be drawn, so that the argmax is the plain one
+    config.min_codes_per_unit = 0;
+    config.max_codes_per_unit = 1000;
+    const auto requests = mixed_requests();
+    const auto found = results(decoder, requests, config);
+    for (std::size_t i = 0; i < requests.size(); ++i) {
+        const PackedBatch batch = batch_of(requests[i], found[i]);
+        const at::Tensor logits = decoder_hidden(decoder, batch)
+                                      .index_select(0, batch.row_N)
+                                      .matmul(head_weight(decoder).t())
+                                      .slice(1, kBegin, kEnd);
+        EXPECT_TRUE(close(at::argmax(logits, 1) + kBegin, batch.label_N, 0.0)) << i;
+    }
+}
+
+TEST(Generate, AlignedAnswersFollowTheLayout) {
+    const Decoder decoder = lively_decoder(small_config("qwen2"), 2, at::kFloat);
+    SamplingConfig config = sampling(1.5);
+    config.max_tokens = 200;
+    config.min_codes_per_unit = 2;
+    config.max_codes_per_unit = 4;
+    std::vector<GenerationRequest> requests;
+    for (std::uint64_t seed = 0; seed < 12; ++seed) requests.push_back(aligned_request(seed, 3));
+    const auto found = results(decoder, requests, config);
+    std::int64_t capped = 0;
+    for (std::size_t i = 0; i < found.size(); ++i) {
+        const auto& ids = found[i].answer.ids;
+        std::size_t at = 0;
+        std::int64_t at_cap = 0;
+        std::vector<Span> given;
+        for (const auto& forced : requests[i].plan.forced) {
+            given.push_back({static_cast<std::int32_t>(at), static_cast<std::int32_t>(at + forced.size())});
+            for (const std::int32_t id : forced) EXPECT_EQ(ids.at(at++), id);
+            std::int64_t codes = 0;
+            while (ids.at(at) >= 12) ++codes, ++at;
+            EXPECT_EQ(ids.at(at++), kNext);  // never EOS, which this layout has not
+            EXPECT_GE(codes, 2);
+            EXPECT_LE(codes, 4);
+            at_cap += codes == 4;
+        }
+        EXPECT_EQ(at, ids.size());
+        EXPECT_EQ(found[i].finish, "stop");
+        EXPECT_EQ(found[i].answer.given, given);
+        EXPECT_EQ(found[i].capped_units, at_cap);
+        capped += at_cap;
+    }
+    EXPECT_GT(capped, 0);
+}
+
+TEST(Generate, PlainAnswersStopOrAreCut) {
+    const Decoder decoder = lively_decoder(small_config("qwen2"), 3, at::kFloat);
+    SamplingConfig config = sampling(1.0);
+    config.max_tokens = 25;
+    std::vector<GenerationRequest> requests;
+    for (std::uint64_t seed = 0; seed < 40; ++seed) requests.push_back(plain_request(seed, 4));
+    int stopped = 0, cut = 0;
+    for (const GenerationResult& result : results(decoder, requests, config)) {
+        const auto& ids = result.answer.ids;
+        EXPECT_THAT(std::vector<std::int32_t>(ids.begin(), ids.end() - 1), testing::Each(testing::Ge(12)));
+        EXPECT_EQ(ids.back() == kEos, result.finish == "stop");
+        if (result.finish == "length") EXPECT_EQ(ids.size(), 25u);
+        EXPECT_TRUE(result.answer.given.empty());
+        ++(result.finish == "stop" ? stopped : cut);
+    }
+    EXPECT_GT(stopped, 0);
+    EXPECT_GT(cut, 0);
+}
+
+TEST(Generate, AlignedAnswersAreCutWithoutADanglingUnit) {
+    const Decoder decoder = lively_decoder(small_config("qwen2"), 2, at::kFloat);
+    for (std::int64_t limit = 3; limit < 20; ++limit) {
+        SamplingConfig config = sampling(1.0);
+        config.max_tokens = limit;
+        config.max_codes_per_unit = 3;
+        const GenerationResult result = results(decoder, {aligned_request(1, 8)}, config)[0];
+        EXPECT_EQ(result.finish, "length");
+        EXPECT_LE(static_cast<std::int64_t>(result.answer.ids.size()), limit);
+        EXPECT_GE(result.answer.ids.back(), kNext);  // a code or a boundary, never a forced unit
+    }
+}
+
+TEST(Generate, AResultDependsOnItsSeedNotOnItsNeighbours) {
+    const Decoder decoder = lively_decoder(small_config("qwen2"), 4, at::kFloat);
+    SamplingConfig config = sampling(0.9);
+    config.top_p = 0.95;
+    config.top_k = 12;
+    const auto requests = mixed_requests();
+    const auto together = results(decoder, requests, config);
+    config.batch_rows = 1;
+    const auto alone = results(decoder, requests, config);
+    config.batch_rows = 128;
+    std::vector<GenerationRequest> reversed(requests.rbegin(), requests.rend());
+    configure_threads(2);
+    const auto other = results(decoder, reversed, config);
+    configure_threads(1);
+    std::set<std::vector<std::int32_t>> distinct;
+    for (std::size_t i = 0; i < requests.size(); ++i) {
+        EXPECT_EQ(together[i].answer, alone[i].answer) << i;
+        EXPECT_EQ(together[i].answer, other[requests.size() - 1 - i].answer) << i;
+        distinct.insert(together[i].answer.ids);
+    }
+    EXPECT_GT(distinct.size(), 12u);
+}
+
+TEST(Generate, Bfloat16StaysNearTheScorePath) {
+    const at::NoGradGuard no_grad;
+    const Decoder decoder = make_decoder(small_config("qwen2"), 1);
+    SamplingConfig config = sampling(1.0);
+    config.bfloat16 = true;
+    const auto requests = mixed_requests();
+    const auto found = results(decoder, requests, config);
+    for (std::size_t i = 0; i < requests.size(); ++i) {
+        const SequenceScore score = score_answers(decoder, batch_of(requests[i], found[i]),
+                                                  {.vocab_begin = kBegin, .vocab_end = kEnd});
+        EXPECT_NEAR(found[i].logprob_sum / static_cast<double>(found[i].scored_tokens),
+                    score.logprob_sum_A[0].item<double>() / static_cast<double>(found[i].scored_tokens), 0.02);
+    }
+}
+
+TEST(Generate, RefusesWhatItCannotGenerate) {
+    const Decoder decoder = make_decoder(small_config("qwen2"), 1);
+    const auto error = [&](const GenerationRequest& request, SamplingConfig config = sampling(1.0)) -> std::string {
+        try {
+            results(decoder, {request}, config);
+        } catch (const UserError& problem) {
+            return problem.what();
+        }
+        return "(generated)";
+    };
+    using testing::HasSubstr;
+    EXPECT_THAT(error(plain_request(1, 0)), HasSubstr("request 'p1': the prompt is empty"));
+    EXPECT_THAT(error(plain_request(1, 512)), HasSubstr("leave no room in the model's context of 512"));
+    EXPECT_THAT(error(aligned_request(1, 0)), HasSubstr("no text unit"));
+    GenerationRequest request = plain_request(1, 3);
+    request.plan.stop_id = 5;
+    EXPECT_THAT(error(request), HasSubstr("the stop id 5 lies outside"));
+    request = plain_request(1, 3);
+    request.plan.prompt_ids[1] = 99;
+    EXPECT_THAT(error(request), HasSubstr("the id 99 lies outside the model's vocabulary"));
+    SamplingConfig config = sampling(1.0);
+    config.min_codes_per_unit = 9;
+    EXPECT_THAT(error(aligned_request(1, 1), config), HasSubstr("min_codes_per_unit is 9"));
+    config = sampling(1.0);
+    config.max_tokens = 2;
+    EXPECT_THAT(error(aligned_request(1, 1), config), HasSubstr("raise it"));
+    generate(decoder, {}, sampling(1.0), [](std::size_t, GenerationResult&&) { FAIL(); });
+}
+
+TEST(Generate, StopsBetweenSteps) {
+    const Decoder decoder = make_decoder(small_config("qwen2"), 1);
+    request_stop();
+    EXPECT_THROW(results(decoder, {plain_request(1, 3)}, sampling(1.0)), Interrupted);
+    clear_stop_request();
+}
+
+}  // namespace
+}  // namespace linvox

@@ -1,0 +1,112 @@
+#include "src/model/score.h"
+
+#include <ATen/TensorOperators.h>
+#include <ATen/core/grad_mode.h>
+#include <ATen/ops/log_softmax.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "src/base/error.h"
+#include "tests/src/model/model_fixtures.h"
+
+namespace linvox {
+namespace {
+
+struct HeadCase {
+    at::Tensor hidden, head, label, direction;
+};
+
+HeadCase head_case(at::ScalarType dtype) {
+    Rng rng(4);
+    const auto noise = [&](at::IntArrayRef shape) {
+        at::Tensor values = at::empty(shape, at::kDouble);
+        for (std::int64_t i = 0; i < values.numel(); ++i) values.mutable_data_ptr<double>()[i] = rng.normal();
+        return values;
+    };
+    std::vector<std::int64_t> labels;
+    for (int i = 0; i < 23; ++i) labels.push_back(5 + static_cast<std::int64_t>(rng.below(30)));
+    return {noise({23, 11}).to(dtype).requires_grad_(true), noise({41, 11}).to(dtype).requires_grad_(true),
+            at::tensor(labels), noise({23}).to(dtype)};
+}
+
+/// logprob, gradient of hidden, gradient of head.
+std::vector<at::Tensor> naive_head(at::ScalarType dtype, std::int64_t begin, std::int64_t end) {
+    HeadCase c = head_case(dtype);
+    const at::Tensor logits = c.hidden.matmul(c.head.t()).slice(1, begin, end);
+    const at::Tensor logprob =
+        at::log_softmax(logits, 1).gather(1, (c.label - begin).unsqueeze(1)).squeeze(1);
+    (logprob * c.direction).sum().backward();
+    return {logprob.detach(), c.hidden.grad(), c.head.grad()};
+}
+
+std::vector<at::Tensor> fused_head(at::ScalarType dtype, std::int64_t begin, std::int64_t end, std::int64_t chunk) {
+    HeadCase c = head_case(dtype);
+    const at::Tensor logprob = head_logprobs(c.hidden, c.head, c.label, begin, end, chunk);
+    (logprob * c.direction).sum().backward();
+    return {logprob.detach(), c.hidden.grad(), c.head.grad()};
+}
+
+TEST(HeadLogprobs, EqualsTheNaivePathInAnyChunks) {
+    for (const auto& [dtype, tolerance] : {std::pair{at::kDouble, 1e-11}, std::pair{at::kFloat, 1e-5}})
+        for (const auto& [begin, end] : {std::pair{0, 41}, std::pair{5, 35}})
+            for (const std::int64_t chunk : {1, 7, 23, 1000}) {
+                const auto expected = naive_head(dtype, begin, end), got = fused_head(dtype, begin, end, chunk);
+                for (std::size_t i = 0; i < 3; ++i) {
+                    const double size = std::max(1.0, expected[i].abs().max().item<double>());
+                    EXPECT_TRUE(close(got[i], expected[i], tolerance * size)) << i << " chunk " << chunk;
+                }
+            }
+}
+
+TEST(ScoreAnswers, EqualsLogSoftmaxOfTheFlatLayout) {
+    const Decoder decoder = lively_decoder(small_config("qwen2"), 1, at::kDouble);
+    const auto records = mixed_records(2, 37);
+    const PackedBatch shared = pack_records(records, true), flat = pack_records(records, false);
+    const SequenceScore score = score_answers(decoder, shared, {.head_chunk_rows = 13});
+    const at::Tensor logits =
+        decoder_hidden(decoder, flat).index_select(0, flat.row_N).matmul(head_weight(decoder).t());
+    const at::Tensor expected = at::log_softmax(logits, 1).gather(1, flat.label_N.unsqueeze(1)).squeeze(1);
+    EXPECT_TRUE(close(score.logprob_N, expected, 1e-9));
+    EXPECT_NEAR(score.logprob_sum_A[1].item<double>(), expected.slice(0, 3, 10).sum().item<double>(), 1e-9);
+}
+
+TEST(ScoreAnswers, CountsAnswerTokensAndNothingElse) {
+    const Decoder decoder = lively_decoder(small_config("qwen2"), 1, at::kFloat);
+    auto records = mixed_records(2, 37);
+    const SequenceScore before = score_answers(decoder, pack_records(records, true), {});
+    const std::vector<std::int64_t> counts{3, 7, 1, 6, 60, 101};  // the fourth answer has 3 of 9 tokens given
+    ASSERT_EQ(before.token_count_A.size(0), 6);
+    for (std::size_t a = 0; a < counts.size(); ++a)
+        EXPECT_EQ(before.token_count_A[static_cast<std::int64_t>(a)].item<std::int64_t>(), counts[a]);
+    // Another token in the second answer changes its score and no other's.
+    auto& id = records[0].answers[1].ids[3];
+    id = (id + 1) % 37;
+    const SequenceScore after = score_answers(decoder, pack_records(records, true), {});
+    const at::Tensor changed = (after.logprob_sum_A - before.logprob_sum_A).abs();
+    EXPECT_GT(changed[1].item<double>(), 1e-3);
+    EXPECT_LT(changed[0].item<double>() + changed.slice(0, 2).sum().item<double>(), 1e-4);
+}
+
+TEST(ScoreAnswers, GradientsReachEveryWeightAndOnlyWhenAsked) {
+    Decoder decoder = lively_decoder(small_config("qwen3"), 1, at::kFloat);
+    set_requires_grad(decoder, true);
+    const PackedBatch batch = pack_records(mixed_records(2, 37), true);
+    score_answers(decoder, batch, {}).logprob_sum_A.sum().backward();
+    visit_weights(decoder, [](const std::string& name, at::Tensor& weight) {
+        ASSERT_TRUE(weight.grad().defined()) << name;
+        EXPECT_GT(weight.grad().abs().max().item<double>(), 0.0) << name;
+    });
+    const at::NoGradGuard no_grad;
+    EXPECT_FALSE(score_answers(decoder, batch, {}).logprob_N.requires_grad());
+}
+
+TEST(ScoreAnswers, RefusesALabelOutsideTheRange) {
+    const Decoder decoder = lively_decoder(small_config("qwen2"), 1, at::kFloat);
+    const PackedBatch batch = pack_records({{{1, 2}, {{{20, 21, 9}, {}}}}}, true);
+    EXPECT_THAT([&] { score_answers(decoder, batch, {.vocab_begin = 10, .vocab_end = 30}); },
+                testing::ThrowsMessage<DataError>(testing::AllOf(testing::HasSubstr("scored position 2"),
+                                                                 testing::HasSubstr("the id 9"))));
+}
+
+}  // namespace
+}  // namespace linvox
