@@ -55,8 +55,8 @@ Analysis plan_analysis(int sample_rate_hz, const PitchConfig& config) {
     a.fft_size = fast_fft_size(n + n / 2);
     a.window.resize(n);
     for (std::size_t i = 0; i < n; ++i)
-        a.window[i] =
-            0.5 - 0.5 * std::cos(static_cast<double>(i + 1) * 2 * std::numbers::pi / static_cast<double>(n + 1));
+        a.window[i] = 0.5 - 0.5 * std::cos(static_cast<double>(i + 1) * 2 * std::numbers::pi /
+                                           static_cast<double>(n + 1));
     return a;
 }
 

@@ -11,7 +11,9 @@ namespace linvox {
 struct Wave {
     std::vector<float> samples;
     int sample_rate_hz = 0;
-    double duration_s() const { return sample_rate_hz ? static_cast<double>(samples.size()) / sample_rate_hz : 0; }
+    double duration_s() const {
+        return sample_rate_hz ? static_cast<double>(samples.size()) / sample_rate_hz : 0;
+    }
 };
 
 /// Reads any format libsndfile knows; channels are averaged. DataError (file, reason) when the

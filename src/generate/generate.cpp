@@ -22,16 +22,18 @@ struct Row {
     std::size_t index = 0;  // of the request
     const GenerationPlan* plan = nullptr;
     std::int64_t slot = 0;
-    std::int64_t fed = 0;                // tokens in the cache
-    std::vector<std::int32_t> pending;   // tokens to feed next
-    std::int64_t room = 0;               // tokens the answer may have
-    std::size_t unit = 0;                // aligned layout: the unit being spoken
-    std::int64_t codes = 0;              // codes of it so far
+    std::int64_t fed = 0;               // tokens in the cache
+    std::vector<std::int32_t> pending;  // tokens to feed next
+    std::int64_t room = 0;              // tokens the answer may have
+    std::size_t unit = 0;               // aligned layout: the unit being spoken
+    std::int64_t codes = 0;             // codes of it so far
     Rng rng;
     GenerationResult result;
 
     bool aligned() const { return plan->boundary_id >= 0; }
-    bool at_cap(const SamplingConfig& config) const { return aligned() && codes >= config.max_codes_per_unit; }
+    bool at_cap(const SamplingConfig& config) const {
+        return aligned() && codes >= config.max_codes_per_unit;
+    }
 };
 
 /// The range of the softmax, and which of its ids are control ids.
@@ -57,8 +59,8 @@ void check_request(const GenerationRequest& request, const SamplingRange& range,
                    request.id);
     const std::int64_t end_id = aligned ? plan.boundary_id : plan.stop_id;
     LINVOX_REQUIRE(end_id >= range.begin && end_id < range.end, DataError,
-                   "request '{}': the {} id {} lies outside the ids that may be sampled, [{}, {})", request.id,
-                   aligned ? "boundary" : "stop", end_id, range.begin, range.end);
+                   "request '{}': the {} id {} lies outside the ids that may be sampled, [{}, {})",
+                   request.id, aligned ? "boundary" : "stop", end_id, range.begin, range.end);
     std::vector<std::int32_t> ids = plan.prompt_ids;
     for (const auto& forced : plan.forced) ids.insert(ids.end(), forced.begin(), forced.end());
     for (const std::int32_t id : ids)
@@ -67,9 +69,10 @@ void check_request(const GenerationRequest& request, const SamplingRange& range,
                        config.vocab_size);
     const auto prompt = static_cast<std::int64_t>(plan.prompt_ids.size());
     const auto forced = static_cast<std::int64_t>(aligned ? plan.forced[0].size() : 0);
-    LINVOX_REQUIRE(prompt + forced < config.max_position_embeddings, DataError,
-                   "request '{}': {} prompt tokens leave no room in the model's context of {}; shorten the prompt",
-                   request.id, prompt + forced, config.max_position_embeddings);
+    LINVOX_REQUIRE(
+        prompt + forced < config.max_position_embeddings, DataError,
+        "request '{}': {} prompt tokens leave no room in the model's context of {}; shorten the prompt",
+        request.id, prompt + forced, config.max_position_embeddings);
     LINVOX_REQUIRE(forced < max_tokens, DataError,
                    "request '{}': max_tokens is {}, the first unit alone feeds {}; raise it", request.id,
                    max_tokens, forced);
@@ -113,7 +116,8 @@ bool advance(Row& row, std::int32_t id) {
 
 class Generator {
 public:
-    Generator(const Decoder& decoder, std::span<const GenerationRequest> requests, const SamplingConfig& config)
+    Generator(const Decoder& decoder, std::span<const GenerationRequest> requests,
+              const SamplingConfig& config)
         : requests_(requests),
           config_(config),
           range_(sampling_range(config, decoder.config.vocab_size)),
@@ -172,10 +176,19 @@ private:
         std::int64_t tokens = 0;
         for (const Row& row : rows_) tokens += static_cast<std::int64_t>(row.pending.size());
         bool any = false;
-        while (next_ < order_.size() && decoder_.free_slots() > 0 && (rows_.empty() || tokens < kStepTokens)) {
+        while (next_ < order_.size() && decoder_.free_slots() > 0 &&
+               (rows_.empty() || tokens < kStepTokens)) {
             const GenerationRequest& request = requests_[order_[next_]];
-            Row row{order_[next_], &request.plan, decoder_.take_slot(), 0, request.plan.prompt_ids, 0, 0, 0,
-                    Rng(request.seed), {}};
+            Row row{order_[next_],
+                    &request.plan,
+                    decoder_.take_slot(),
+                    0,
+                    request.plan.prompt_ids,
+                    0,
+                    0,
+                    0,
+                    Rng(request.seed),
+                    {}};
             row.room = std::min(config_.max_tokens,
                                 context_ - static_cast<std::int64_t>(request.plan.prompt_ids.size()));
             if (row.aligned()) append_given(row, request.plan.forced[0]);
@@ -252,7 +265,8 @@ private:
 
 }  // namespace
 
-void generate(const Decoder& decoder, std::span<const GenerationRequest> requests, const SamplingConfig& config,
+void generate(const Decoder& decoder, std::span<const GenerationRequest> requests,
+              const SamplingConfig& config,
               const std::function<void(std::size_t, GenerationResult&&)>& done) {
     if (requests.empty()) return;
     Generator(decoder, requests, config).run(done);

@@ -22,8 +22,8 @@ struct GenerationRequest {
 };
 
 struct GenerationResult {
-    TokenSequence answer;  // forced tokens are marked as given
-    std::string finish;    // "stop", or "length" when cut at max_tokens (no end token is added)
+    TokenSequence answer;           // forced tokens are marked as given
+    std::string finish;             // "stop", or "length" when cut at max_tokens (no end token is added)
     std::int64_t capped_units = 0;  // units ended at max_codes_per_unit
     double logprob_sum = 0.0;       // of the scored tokens, softmax over [vocab_begin, vocab_end)
     std::int64_t scored_tokens = 0;

@@ -53,7 +53,8 @@ std::int64_t IncrementalDecoder::take_slot() {
 
 void IncrementalDecoder::give_slot(std::int64_t slot) { cache_.free_slots.push_back(slot); }
 
-at::Tensor IncrementalDecoder::run(const std::vector<NewToken>& tokens, const std::vector<std::int64_t>& rows) {
+at::Tensor IncrementalDecoder::run(const std::vector<NewToken>& tokens,
+                                   const std::vector<std::int64_t>& rows) {
     const at::NoGradGuard no_grad;
     std::vector<std::int64_t> ids;
     std::vector<TokenPlace> places;
@@ -72,7 +73,8 @@ at::Tensor IncrementalDecoder::run(const std::vector<NewToken>& tokens, const st
         const at::Tensor mixed = cached_attention(cache_, static_cast<std::int64_t>(i), qkv_TW, places);
         std::tie(x_TD, y_TD) =
             residual_norm(x_TD, at::linear(mixed, layer.o_weight), layer.post_norm, epsilon_, {});
-        const at::Tensor mlp_TD = at::linear(swiglu(at::linear(y_TD, layer.gate_up_weight)), layer.down_weight);
+        const at::Tensor mlp_TD =
+            at::linear(swiglu(at::linear(y_TD, layer.gate_up_weight)), layer.down_weight);
         std::tie(x_TD, y_TD) = residual_norm(x_TD, mlp_TD, layer.next_norm, epsilon_, {});
     }
     return at::mm(y_TD.index_select(0, index_tensor(rows)), head_DR_).to(at::kFloat).contiguous();

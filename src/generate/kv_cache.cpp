@@ -32,7 +32,8 @@ LINVOX_INLINE void rotate(const T* from, const HeadJob<T>& job, float scale, flo
     const std::int64_t half = job.head_dim / 2;
     for (std::int64_t j = 0; j < half; j += kBlock) {
         const Vec<float> c = load(job.cosine + j, half - j), s = load(job.sine + j, half - j);
-        const Vec<float> first = load(from + j, half - j) * scale, second = load(from + half + j, half - j) * scale;
+        const Vec<float> first = load(from + j, half - j) * scale,
+                         second = load(from + half + j, half - j) * scale;
         store(to + j, first * c - second * s, half - j);
         store(to + half + j, second * c + first * s, half - j);
     }
@@ -96,7 +97,8 @@ LINVOX_INLINE void mix_values(const float* weights, std::int64_t count, const T*
     }
     if (p < count)
 #pragma GCC unroll 8
-        for (int v = 0; v < vectors; ++v) even[v] += splat(weights[p]) * load(values + p * width + v * kBlock);
+        for (int v = 0; v < vectors; ++v)
+            even[v] += splat(weights[p]) * load(values + p * width + v * kBlock);
 #pragma GCC unroll 8
     for (int v = 0; v < vectors; ++v)
         if (v * kBlock < room) store(out + v * kBlock, (even[v] + odd[v]) * inverse, room - v * kBlock);
@@ -158,7 +160,8 @@ public:
         return job;
     }
     std::size_t room() const {
-        return static_cast<std::size_t>(round_up(cache_.head_dim, kBlock) + kBlock + cache_.capacity + 4 * kBlock);
+        return static_cast<std::size_t>(round_up(cache_.head_dim, kBlock) + kBlock + cache_.capacity +
+                                        4 * kBlock);
     }
 
 private:

@@ -24,7 +24,7 @@ struct KvCache {
     at::Tensor cosine, sine;               // float32 [capacity, head_dim / 2]
     std::vector<std::int64_t> free_slots;
 
-    std::int64_t key_stride() const { return capacity * head_dim; }      // of one key head
+    std::int64_t key_stride() const { return capacity * head_dim; }  // of one key head
     std::int64_t value_stride() const { return capacity * value_width; }
 };
 

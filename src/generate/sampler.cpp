@@ -29,7 +29,8 @@ struct Weigh {
 std::int32_t best_index(std::span<const float> logits, std::span<const std::int32_t> barred) {
     std::int32_t best = -1;
     for (std::int32_t i = 0; i < static_cast<std::int32_t>(logits.size()); ++i)
-        if ((best < 0 || logits[i] > logits[best]) && std::find(barred.begin(), barred.end(), i) == barred.end())
+        if ((best < 0 || logits[i] > logits[best]) &&
+            std::find(barred.begin(), barred.end(), i) == barred.end())
             best = i;
     return best;
 }
@@ -63,7 +64,8 @@ double keep_top(const std::vector<float>& weights, const SamplingConfig& config,
     for (std::size_t i = 0; i < count; ++i) order[i] = static_cast<std::int32_t>(i);
     const auto above = [&](std::int32_t a, std::int32_t b) { return below(b, a); };
     if (most < count) {
-        std::nth_element(order.begin(), order.begin() + static_cast<std::ptrdiff_t>(most), order.end(), above);
+        std::nth_element(order.begin(), order.begin() + static_cast<std::ptrdiff_t>(most), order.end(),
+                         above);
         order.resize(most);
     }
     double mass = 0.0;

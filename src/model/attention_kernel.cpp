@@ -93,8 +93,8 @@ struct WriteRows {
 template <typename A>
 struct Transpose {
     template <typename Tile>
-    LINVOX_INLINE static void run(const A* from, std::int64_t rows, std::int64_t columns, std::int64_t from_row,
-                                  A* to, std::int64_t to_row) {
+    LINVOX_INLINE static void run(const A* from, std::int64_t rows, std::int64_t columns,
+                                  std::int64_t from_row, A* to, std::int64_t to_row) {
         constexpr std::int64_t block = 16;
         for (std::int64_t r = 0; r < rows; r += block)
             for (std::int64_t c = 0; c < columns; ++c) {
@@ -108,12 +108,12 @@ struct Transpose {
 template <typename A>
 struct ScoreBlock {
     std::int64_t rows = 0, columns = 0, stride = 0, seen = 0;
-    A* scores = nullptr;                     // [rows, stride]; becomes the weights
-    A* log_sum_exp = nullptr;                // of row i at [i * stat_stride]
+    A* scores = nullptr;       // [rows, stride]; becomes the weights
+    A* log_sum_exp = nullptr;  // of row i at [i * stat_stride]
     std::int64_t stat_stride = 0;
-    A* inverse_sum = nullptr;                // [rows], forward: weights are left unnormalised
-    A* grad = nullptr;                       // [rows, stride], backward: dP, becomes dS
-    const A* delta = nullptr;                // [rows], backward: sum of grad_out * out
+    A* inverse_sum = nullptr;  // [rows], forward: weights are left unnormalised
+    A* grad = nullptr;         // [rows, stride], backward: dP, becomes dS
+    const A* delta = nullptr;  // [rows], backward: sum of grad_out * out
 };
 
 template <typename A>
@@ -196,7 +196,8 @@ struct RowDots {  // dot[i] = a[i] . b[i]; columns behind the head are 0
 
 template <typename A>
 void multiply(std::int64_t m, std::int64_t n, std::int64_t k, const A* a, std::int64_t a_row,
-              std::int64_t a_column, const A* b, std::int64_t b_row, A* c, std::int64_t c_row, bool accumulate) {
+              std::int64_t a_column, const A* b, std::int64_t b_row, A* c, std::int64_t c_row,
+              bool accumulate) {
     const Gemm<A> job{m, n, k, a, a_row, a_column, b, b_row, c, c_row, accumulate};
     if (m > 0 && n > 0) dispatch<GemmKernel<A>>(&job);
 }
@@ -232,7 +233,8 @@ struct HeadView {
     std::int64_t token_width() const { return (job.heads + 2 * job.kv_heads) * job.head_dim; }
     const std::int64_t* position() const { return job.position + group.begin; }
 
-    void read(const T* tensor, std::int64_t tensor_row, std::int64_t column, bool rotate, A scale, A* to) const {
+    void read(const T* tensor, std::int64_t tensor_row, std::int64_t column, bool rotate, A scale,
+              A* to) const {
         const RowCopy<T, A> copy{rows,       job.head_dim, padded, tensor + group.begin * tensor_row + column,
                                  tensor_row, to,           scale,  rotate ? position() : nullptr,
                                  job.cosine, job.sine};
@@ -276,8 +278,8 @@ void for_each_block(std::span<const Segment> segments, const AttentionGroup& gro
         const std::int64_t prompt = segment.prompt_end - segment.prompt_begin;
         for (std::int64_t i = 0; i < length; i += kBlockRows) {
             const std::int64_t count = length - i < kBlockRows ? length - i : kBlockRows;
-            visit(QueryBlock{segment.begin - group.begin + i, count, segment.prompt_begin - group.begin, prompt,
-                             segment.begin - group.begin, i + count, prompt + i + 1});
+            visit(QueryBlock{segment.begin - group.begin + i, count, segment.prompt_begin - group.begin,
+                             prompt, segment.begin - group.begin, i + count, prompt + i + 1});
         }
     }
 }
@@ -287,16 +289,16 @@ template <typename A>
 void block_scores(const QueryBlock& block, const A* queries, std::int64_t padded, std::int64_t depth,
                   const A* keys_transposed, std::int64_t stride, A* to) {
     const A* a = queries + block.first * padded;
-    multiply<A>(block.count, block.prompt, depth, a, padded, 1, keys_transposed + block.prompt_begin, stride, to,
-                stride, false);
+    multiply<A>(block.count, block.prompt, depth, a, padded, 1, keys_transposed + block.prompt_begin, stride,
+                to, stride, false);
     multiply<A>(block.count, block.own, depth, a, padded, 1, keys_transposed + block.own_begin, stride,
                 to + block.prompt, stride, false);
 }
 
 /// to[count, padded] = weights times the rows the block sees.
 template <typename A>
-void block_mix(const QueryBlock& block, const A* weights, std::int64_t stride, const A* rows, std::int64_t padded,
-               A* to) {
+void block_mix(const QueryBlock& block, const A* weights, std::int64_t stride, const A* rows,
+               std::int64_t padded, A* to) {
     if (block.prompt > 0)
         multiply<A>(block.count, padded, block.prompt, weights, stride, 1, rows + block.prompt_begin * padded,
                     padded, to, padded, false);
@@ -323,8 +325,8 @@ std::vector<AttentionGroup> attention_groups(const std::vector<Segment>& segment
     for (std::size_t i = 0; i < segments.size(); ++i) {
         const Segment& segment = segments[i];
         LINVOX_ASSERT(segment.begin == end && segment.end > end,
-                      "segment {} covers rows [{}, {}), it must start at {} and not be empty", i, segment.begin,
-                      segment.end, end);
+                      "segment {} covers rows [{}, {}), it must start at {} and not be empty", i,
+                      segment.begin, segment.end, end);
         end = segment.end;
         if (segment.prompt_begin == segment.prompt_end) {
             groups.push_back({segment.begin, segment.end, i, i + 1});
@@ -421,8 +423,8 @@ void attention_backward(const PackedAttention<T, A>& job, const AttentionGroup& 
     view.write(grad_values, 0, view.rows, false, 1, job.grad_qkv, width, value_column);
 }
 
-#define LINVOX_INSTANTIATE_ATTENTION(T, A)                                                                  \
-    template void attention_forward(const PackedAttention<T, A>&, const AttentionGroup&, std::int64_t);      \
+#define LINVOX_INSTANTIATE_ATTENTION(T, A)                                                              \
+    template void attention_forward(const PackedAttention<T, A>&, const AttentionGroup&, std::int64_t); \
     template void attention_backward(const PackedAttention<T, A>&, const AttentionGroup&, std::int64_t);
 LINVOX_INSTANTIATE_ATTENTION(float, float)
 LINVOX_INSTANTIATE_ATTENTION(double, double)

@@ -27,13 +27,13 @@ template <typename T, typename A>
 struct PackedAttention {
     std::int64_t heads = 0, kv_heads = 0, head_dim = 0;
     std::span<const Segment> segments;
-    const T* qkv = nullptr;             // [T, (heads + 2 kv_heads) head_dim]
+    const T* qkv = nullptr;                  // [T, (heads + 2 kv_heads) head_dim]
     const std::int64_t* position = nullptr;  // [T]
-    const A* cosine = nullptr;          // [positions, head_dim / 2]
+    const A* cosine = nullptr;               // [positions, head_dim / 2]
     const A* sine = nullptr;
-    T* out = nullptr;                   // [T, heads * head_dim]; read by backward
-    A* log_sum_exp = nullptr;           // [T, heads]; read by backward
-    const T* grad_out = nullptr;        // backward only
+    T* out = nullptr;             // [T, heads * head_dim]; read by backward
+    A* log_sum_exp = nullptr;     // [T, heads]; read by backward
+    const T* grad_out = nullptr;  // backward only
     T* grad_qkv = nullptr;
 };
 

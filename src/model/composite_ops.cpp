@@ -16,7 +16,9 @@ namespace {
 /// 0 or 1/(1-p) per element: the CPU kernels' hash in 64-bit integers, of which 32 bits count.
 at::Tensor dropout_scale(const at::Tensor& like, const DropoutKey& key) {
     constexpr std::int64_t low = 0xffffffff;
-    const auto mix = [](const at::Tensor& h, int shift) { return h.bitwise_xor(h.bitwise_right_shift(shift)); };
+    const auto mix = [](const at::Tensor& h, int shift) {
+        return h.bitwise_xor(h.bitwise_right_shift(shift));
+    };
     at::Tensor h = at::arange(like.numel(), like.options().dtype(at::kLong));
     h = (h.bitwise_xor(static_cast<std::int64_t>(key.first)) * 0x9e3779b1LL).bitwise_and(low);
     h = (mix(h, 16).bitwise_xor(static_cast<std::int64_t>(key.second)) * 0x85ebca6bLL).bitwise_and(low);
@@ -28,8 +30,8 @@ at::Tensor dropout_scale(const at::Tensor& like, const DropoutKey& key) {
 /// Turns the pairs (j, j + head_dim/2) of [T, heads, head_dim] by the tokens' angles.
 at::Tensor rotate(const at::Tensor& x_THE, const at::Tensor& cosine_T1E, const at::Tensor& sine_T1E) {
     const auto halves = x_THE.chunk(2, -1);
-    return at::cat({halves[0] * cosine_T1E - halves[1] * sine_T1E, halves[1] * cosine_T1E + halves[0] * sine_T1E},
-                   -1);
+    return at::cat(
+        {halves[0] * cosine_T1E - halves[1] * sine_T1E, halves[1] * cosine_T1E + halves[0] * sine_T1E}, -1);
 }
 
 /// [1, heads, rows, head_dim] of rows [begin, end), key heads repeated for their queries.
@@ -65,13 +67,15 @@ at::Tensor packed_attention_composite(const at::Tensor& qkv_TW, const AttentionP
     const std::int64_t repeats = plan.heads / plan.kv_heads;
     std::vector<at::Tensor> outs;
     for (const Segment& segment : plan.segments) {
-        const std::int64_t own = segment.end - segment.begin, prompt = segment.prompt_end - segment.prompt_begin;
+        const std::int64_t own = segment.end - segment.begin,
+                           prompt = segment.prompt_end - segment.prompt_begin;
         at::Tensor keys = head_rows(k, segment.begin, segment.end, repeats);
         at::Tensor values = head_rows(parts[2], segment.begin, segment.end, repeats);
         std::optional<at::Tensor> mask;
         if (prompt > 0) {
             keys = at::cat({head_rows(k, segment.prompt_begin, segment.prompt_end, repeats), keys}, 2);
-            values = at::cat({head_rows(parts[2], segment.prompt_begin, segment.prompt_end, repeats), values}, 2);
+            values =
+                at::cat({head_rows(parts[2], segment.prompt_begin, segment.prompt_end, repeats), values}, 2);
             mask = at::ones({own, prompt + own}, qkv_TW.options().dtype(at::kBool)).tril(prompt);
         }
         const at::Tensor out = at::scaled_dot_product_attention(

@@ -75,6 +75,7 @@ std::int64_t weight_count(const Decoder& decoder);
 
 /// Hidden states [T, D] after the final norm, one row per token of the batch, in the compute dtype.
 /// Throws DataError when an id is outside the vocabulary or a position outside the model's context.
-at::Tensor decoder_hidden(const Decoder& decoder, const PackedBatch& batch, const ForwardOptions& options = {});
+at::Tensor decoder_hidden(const Decoder& decoder, const PackedBatch& batch,
+                          const ForwardOptions& options = {});
 
 }  // namespace linvox

@@ -52,7 +52,8 @@ void walk(AnyDecoder& decoder, const Visit& visit) {
 at::Tensor normal_weight(const std::vector<std::int64_t>& shape, double deviation, Rng rng) {
     at::Tensor weight = at::empty(shape, at::kFloat);
     float* values = weight.mutable_data_ptr<float>();
-    for (std::int64_t i = 0; i < weight.numel(); ++i) values[i] = static_cast<float>(deviation * rng.normal());
+    for (std::int64_t i = 0; i < weight.numel(); ++i)
+        values[i] = static_cast<float>(deviation * rng.normal());
     return weight;
 }
 
@@ -95,7 +96,8 @@ void visit_weights(Decoder& decoder, const WeightVisitor& visit) {
 }
 
 void visit_weights(const Decoder& decoder, const ConstWeightVisitor& visit) {
-    walk(decoder, [&](const std::string& name, const at::Tensor& weight, const auto&) { visit(name, weight); });
+    walk(decoder,
+         [&](const std::string& name, const at::Tensor& weight, const auto&) { visit(name, weight); });
 }
 
 std::map<std::string, std::vector<std::int64_t>> weight_shapes(const ModelConfig& config) {

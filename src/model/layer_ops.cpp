@@ -21,7 +21,7 @@ using torch::autograd::AutogradContext;
 using torch::autograd::Function;
 using torch::autograd::variable_list;
 
-constexpr std::int64_t kRowGrain = 64;    // rows a thread takes at least
+constexpr std::int64_t kRowGrain = 64;      // rows a thread takes at least
 constexpr std::int64_t kPartialRows = 128;  // rows summed into one partial gradient of a norm weight
 
 template <typename T>
@@ -60,7 +60,8 @@ struct ResidualNormFunction : Function<ResidualNormFunction> {
                                  const c10::intrusive_ptr<NormSettings>& settings) {
         const std::int64_t rows = branch.size(0);
         at::Tensor x_new = at::empty(branch.sizes(), weight.options()), y = at::empty_like(branch);
-        at::Tensor inverse_rms = at::empty({rows}, weight.options().dtype(arithmetic_type(weight.scalar_type())));
+        at::Tensor inverse_rms =
+            at::empty({rows}, weight.options().dtype(arithmetic_type(weight.scalar_type())));
         for_norm_dtypes(weight.scalar_type(), branch.scalar_type(), [&](auto residual, auto product) {
             using X = decltype(residual);
             using Y = decltype(product);
@@ -85,12 +86,13 @@ struct ResidualNormFunction : Function<ResidualNormFunction> {
     static variable_list backward(AutogradContext* context, variable_list grads) {
         const auto saved = context->get_saved_variables();
         const at::Tensor &x_new = saved[0], &inverse_rms = saved[1], &weight = saved[2];
-        const auto settings = c10::static_intrusive_pointer_cast<NormSettings>(
-            context->saved_data["settings"].toCapsule());
+        const auto settings =
+            c10::static_intrusive_pointer_cast<NormSettings>(context->saved_data["settings"].toCapsule());
         const auto branch_dtype = static_cast<at::ScalarType>(context->saved_data["branch_dtype"].toInt());
         const at::Tensor grad_x_new = grads[0].defined() ? grads[0].contiguous() : grads[0];
-        const at::Tensor grad_y =
-            grads[1].defined() ? grads[1].contiguous() : at::zeros(x_new.sizes(), x_new.options().dtype(branch_dtype));
+        const at::Tensor grad_y = grads[1].defined()
+                                      ? grads[1].contiguous()
+                                      : at::zeros(x_new.sizes(), x_new.options().dtype(branch_dtype));
         const bool distinct = settings->dropout.threshold != 0 || branch_dtype != x_new.scalar_type();
         at::Tensor grad_x = at::empty_like(x_new);
         at::Tensor grad_branch = distinct ? at::empty_like(grad_y) : grad_x;
@@ -117,7 +119,8 @@ struct ResidualNormFunction : Function<ResidualNormFunction> {
             });
         });
         const bool has_x = context->saved_data["has_x"].toBool();
-        return {has_x ? grad_x : at::Tensor(), grad_branch, partial.sum(0).to(weight.scalar_type()), at::Tensor()};
+        return {has_x ? grad_x : at::Tensor(), grad_branch, partial.sum(0).to(weight.scalar_type()),
+                at::Tensor()};
     }
 };
 
@@ -151,9 +154,10 @@ struct AttentionFunction : Function<AttentionFunction> {
             at::empty({qkv.size(0), plan.heads}, qkv.options().dtype(arithmetic_type(qkv.scalar_type())));
         for_dtype(qkv.scalar_type(), [&](auto zero) {
             const auto job = attention_job<decltype(zero)>(plan, qkv, out, log_sum_exp);
-            parallel_items(static_cast<std::int64_t>(plan.groups.size()) * plan.kv_heads, [&](std::int64_t item) {
-                attention_forward(job, plan.groups[item / plan.kv_heads], item % plan.kv_heads);
-            });
+            parallel_items(
+                static_cast<std::int64_t>(plan.groups.size()) * plan.kv_heads, [&](std::int64_t item) {
+                    attention_forward(job, plan.groups[item / plan.kv_heads], item % plan.kv_heads);
+                });
         });
         context->save_for_backward({qkv, out, log_sum_exp});
         context->saved_data["plan"] = c10::IValue::make_capsule(holder);
@@ -162,7 +166,8 @@ struct AttentionFunction : Function<AttentionFunction> {
 
     static variable_list backward(AutogradContext* context, variable_list grads) {
         const auto saved = context->get_saved_variables();
-        const auto holder = c10::static_intrusive_pointer_cast<PlanHolder>(context->saved_data["plan"].toCapsule());
+        const auto holder =
+            c10::static_intrusive_pointer_cast<PlanHolder>(context->saved_data["plan"].toCapsule());
         const AttentionPlan& plan = *holder->plan;
         const at::Tensor grad_out = grads[0].contiguous();
         at::Tensor grad_qkv = at::empty_like(saved[0]);
@@ -171,9 +176,10 @@ struct AttentionFunction : Function<AttentionFunction> {
             auto job = attention_job<T>(plan, saved[0], saved[1], saved[2]);
             job.grad_out = input_pointer<T>(grad_out);
             job.grad_qkv = grad_qkv.mutable_data_ptr<T>();
-            parallel_items(static_cast<std::int64_t>(plan.groups.size()) * plan.kv_heads, [&](std::int64_t item) {
-                attention_backward(job, plan.groups[item / plan.kv_heads], item % plan.kv_heads);
-            });
+            parallel_items(
+                static_cast<std::int64_t>(plan.groups.size()) * plan.kv_heads, [&](std::int64_t item) {
+                    attention_backward(job, plan.groups[item / plan.kv_heads], item % plan.kv_heads);
+                });
         });
         return {grad_qkv, at::Tensor()};
     }
@@ -201,8 +207,8 @@ struct SwiGluFunction : Function<SwiGluFunction> {
         at::Tensor grad_gate_up = at::empty_like(gate_up);
         for_dtype(gate_up.scalar_type(), [&](auto zero) {
             using T = decltype(zero);
-            const SwiGlu<T> job{gate_up.size(1) / 2, input_pointer<T>(gate_up), nullptr, input_pointer<T>(grad_out),
-                                grad_gate_up.mutable_data_ptr<T>()};
+            const SwiGlu<T> job{gate_up.size(1) / 2, input_pointer<T>(gate_up), nullptr,
+                                input_pointer<T>(grad_out), grad_gate_up.mutable_data_ptr<T>()};
             parallel_ranges(gate_up.size(0), kRowGrain,
                             [&](std::int64_t begin, std::int64_t end) { swiglu_backward(job, begin, end); });
         });
@@ -244,7 +250,8 @@ struct RecomputedFunction : Function<RecomputedFunction> {
                     output_grads.push_back(grads[i]);
                 }
         }
-        const variable_list found = torch::autograd::grad(outputs, wanted, output_grads, std::nullopt, false, true);
+        const variable_list found =
+            torch::autograd::grad(outputs, wanted, output_grads, std::nullopt, false, true);
         variable_list result{at::Tensor()};
         std::size_t next = 0;
         for (const at::Tensor& input : inputs)
@@ -288,13 +295,14 @@ std::vector<at::Tensor> recomputed(const TensorFunction& function, const std::ve
         if (input.defined()) defined.push_back(input);
     std::vector<bool> present;
     for (const at::Tensor& input : inputs) present.push_back(input.defined());
-    auto holder = c10::make_intrusive<FunctionHolder>([function, present](const std::vector<at::Tensor>& given) {
-        std::vector<at::Tensor> all(present.size());
-        std::size_t next = 0;
-        for (std::size_t i = 0; i < all.size(); ++i)
-            if (present[i]) all[i] = given[next++];
-        return function(all);
-    });
+    auto holder =
+        c10::make_intrusive<FunctionHolder>([function, present](const std::vector<at::Tensor>& given) {
+            std::vector<at::Tensor> all(present.size());
+            std::size_t next = 0;
+            for (std::size_t i = 0; i < all.size(); ++i)
+                if (present[i]) all[i] = given[next++];
+            return function(all);
+        });
     return RecomputedFunction::apply(holder, at::TensorList(defined));
 }
 

@@ -32,8 +32,8 @@ struct DropoutSite {
     std::uint64_t seed = 0, place = 0;
 };
 
-/// (x_new, y): x_new = x + dropout(branch) in the residual dtype, y = rms_norm(x_new) * weight in the branch's
-/// dtype. An undefined x is 0.
+/// (x_new, y): x_new = x + dropout(branch) in the residual dtype, y = rms_norm(x_new) * weight in the
+/// branch's dtype. An undefined x is 0.
 std::pair<at::Tensor, at::Tensor> residual_norm(const at::Tensor& x_TD, const at::Tensor& branch_TD,
                                                 const at::Tensor& weight_D, double epsilon,
                                                 const DropoutSite& dropout);

@@ -18,7 +18,8 @@ PassDtypes pass_dtypes(const Decoder& decoder, Compute compute) {
 }
 
 std::vector<at::Tensor> LayerProducts::list() const {
-    return {qkv_weight, qkv_bias, q_norm, k_norm, o_weight, post_norm, gate_up_weight, down_weight, next_norm};
+    return {qkv_weight, qkv_bias,       q_norm,      k_norm,   o_weight,
+            post_norm,  gate_up_weight, down_weight, next_norm};
 }
 
 LayerProducts LayerProducts::from(const std::vector<at::Tensor>& tensors, std::size_t first) {

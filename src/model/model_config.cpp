@@ -62,8 +62,8 @@ public:
     }
     /// A setting this decoder computes in one way only.
     void refuse_unless(const char* key, bool supported, const char* reason) const {
-        LINVOX_REQUIRE(supported, DataError, "{}: \"{}\" is {}: {}", where_, key, document_.value(key, json()).dump(),
-                       reason);
+        LINVOX_REQUIRE(supported, DataError, "{}: \"{}\" is {}: {}", where_, key,
+                       document_.value(key, json()).dump(), reason);
     }
 
 private:
@@ -113,8 +113,8 @@ void read_rope(const Reader& reader, ModelConfig& config) {
     config.rope_theta = rope.number("rope_theta", config.rope_theta);
     const std::string type = rope.text("rope_type", rope.text("type", "default"));
     if (type == "default") return;
-    LINVOX_REQUIRE(type == "llama3", DataError, "{}: rope type '{}' is not one of default, llama3", rope.where(),
-                   type);
+    LINVOX_REQUIRE(type == "llama3", DataError, "{}: rope type '{}' is not one of default, llama3",
+                   rope.where(), type);
     for (const char* number : {"factor", "low_freq_factor", "high_freq_factor"})
         LINVOX_REQUIRE(rope.number(number, -1.0) > 0.0, DataError, "{}: \"{}\" must be a positive number",
                        rope.where(), number);
@@ -157,15 +157,15 @@ void check(const ModelConfig& config) {
     LINVOX_REQUIRE(row->qkv_bias == config.qkv_bias && row->qk_norm == config.qk_norm, UserError,
                    "model: {} has qkv_bias = {} and qk_norm = {}, got {} and {}", row->name, row->qkv_bias,
                    row->qk_norm, config.qkv_bias, config.qk_norm);
-    const std::pair<const char*, std::int64_t> sizes[] = {{"vocab_size", config.vocab_size},
-                                                          {"hidden_size", config.hidden_size},
-                                                          {"num_hidden_layers", config.num_layers},
-                                                          {"num_attention_heads", config.num_heads},
-                                                          {"num_key_value_heads", config.num_kv_heads},
-                                                          {"head_dim", config.head_dim},
-                                                          {"intermediate_size", config.intermediate_size},
-                                                          {"max_position_embeddings",
-                                                           config.max_position_embeddings}};
+    const std::pair<const char*, std::int64_t> sizes[] = {
+        {"vocab_size", config.vocab_size},
+        {"hidden_size", config.hidden_size},
+        {"num_hidden_layers", config.num_layers},
+        {"num_attention_heads", config.num_heads},
+        {"num_key_value_heads", config.num_kv_heads},
+        {"head_dim", config.head_dim},
+        {"intermediate_size", config.intermediate_size},
+        {"max_position_embeddings", config.max_position_embeddings}};
     for (const auto& [name, size] : sizes)
         LINVOX_REQUIRE(size > 0 && size <= (std::int64_t{1} << 31), UserError,
                        "model: {} must be between 1 and 2^31, it is {}", name, size);
@@ -175,8 +175,8 @@ void check(const ModelConfig& config) {
     LINVOX_REQUIRE(config.head_dim % 2 == 0, UserError,
                    "model: head_dim must be even (rotary positions turn pairs), it is {}", config.head_dim);
     LINVOX_REQUIRE(config.rope_theta > 0.0 && config.rms_norm_eps > 0.0, UserError,
-                   "model: rope_theta and rms_norm_eps must be positive, they are {} and {}", config.rope_theta,
-                   config.rms_norm_eps);
+                   "model: rope_theta and rms_norm_eps must be positive, they are {} and {}",
+                   config.rope_theta, config.rms_norm_eps);
 }
 
 ModelConfig model_config_from_json(const json& document, const std::string& where) {

@@ -50,9 +50,9 @@ ModelConfig model_config_defaults(const std::string& architecture);
 /// Throws UserError when sizes do not fit together (heads not a multiple of key heads, odd head_dim, ...).
 void check(const ModelConfig& config);
 
-/// DataError starting with `where` for a missing or malformed key, and for every setting that would change the
-/// result and that this decoder does not compute: other architectures, activations and rope types, sliding
-/// windows, biases elsewhere, quantised weights. Keys that change no number are passed over.
+/// DataError starting with `where` for a missing or malformed key, and for every setting that would change
+/// the result and that this decoder does not compute: other architectures, activations and rope types,
+/// sliding windows, biases elsewhere, quantised weights. Keys that change no number are passed over.
 ModelConfig model_config_from_json(const nlohmann::json& document, const std::string& where);
 nlohmann::json model_config_to_json(const ModelConfig& config);
 

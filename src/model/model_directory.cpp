@@ -40,13 +40,15 @@ void add_file(FoundMap& found, const fs::path& file) {
 std::vector<fs::path> shard_files(const fs::path& directory) {
     const fs::path index = directory / kIndex;
     const nlohmann::json document = read_json(index);
-    LINVOX_REQUIRE(document.is_object() && document.contains("weight_map") && document["weight_map"].is_object(),
-                   DataError, "{}: must hold an object \"weight_map\"", index.string());
+    LINVOX_REQUIRE(
+        document.is_object() && document.contains("weight_map") && document["weight_map"].is_object(),
+        DataError, "{}: must hold an object \"weight_map\"", index.string());
     std::map<std::string, fs::path> files;
     for (const auto& [tensor, file] : document["weight_map"].items()) {
-        LINVOX_REQUIRE(file.is_string() && fs::path(file.get<std::string>()).filename() == file.get<std::string>(),
-                       DataError, "{}: tensor '{}' must name a file of this directory, it names {}", index.string(),
-                       tensor, file.dump());
+        LINVOX_REQUIRE(
+            file.is_string() && fs::path(file.get<std::string>()).filename() == file.get<std::string>(),
+            DataError, "{}: tensor '{}' must name a file of this directory, it names {}", index.string(),
+            tensor, file.dump());
         files.emplace(file.get<std::string>(), directory / file.get<std::string>());
     }
     std::vector<fs::path> paths;
@@ -65,9 +67,10 @@ FoundMap read_weights(const fs::path& directory) {
     else if (fs::exists(directory / kIndex))
         for (const fs::path& shard : shard_files(directory)) add_file(found, shard);
     else
-        throw DataError(fmt::format("{}: holds neither {} nor {}; pickled weights (.bin, .pt) are not read, convert "
-                                    "them to safetensors",
-                                    directory.string(), kWeights, kIndex));
+        throw DataError(
+            fmt::format("{}: holds neither {} nor {}; pickled weights (.bin, .pt) are not read, convert "
+                        "them to safetensors",
+                        directory.string(), kWeights, kIndex));
     return found;
 }
 
@@ -75,16 +78,16 @@ FoundMap read_weights(const fs::path& directory) {
 at::Tensor take(FoundMap& found, const fs::path& directory, const std::string& name,
                 const std::vector<std::int64_t>& shape, std::optional<at::ScalarType>& dtype) {
     const auto it = found.find(name);
-    LINVOX_REQUIRE(it != found.end(), DataError, "{}: tensor '{}' is missing from the weights", directory.string(),
-                   name);
+    LINVOX_REQUIRE(it != found.end(), DataError, "{}: tensor '{}' is missing from the weights",
+                   directory.string(), name);
     const at::Tensor tensor = it->second.tensor;
     const std::string where = fmt::format("{}: tensor '{}'", it->second.file.string(), name);
     LINVOX_REQUIRE(tensor.sizes() == at::IntArrayRef(shape), DataError,
                    "{}: config.json gives the shape [{}], the file has [{}]", where, fmt::join(shape, ", "),
                    fmt::join(tensor.sizes().vec(), ", "));
     if (!dtype) dtype = tensor.scalar_type();
-    LINVOX_REQUIRE(at::isFloatingType(tensor.scalar_type()), DataError, "{}: {} is no floating-point dtype", where,
-                   c10::toString(tensor.scalar_type()));
+    LINVOX_REQUIRE(at::isFloatingType(tensor.scalar_type()), DataError, "{}: {} is no floating-point dtype",
+                   where, c10::toString(tensor.scalar_type()));
     LINVOX_REQUIRE(*dtype == tensor.scalar_type(), DataError,
                    "{}: is {}, the tensors before it are {}; convert the model to one dtype", where,
                    c10::toString(tensor.scalar_type()), c10::toString(*dtype));
@@ -98,10 +101,11 @@ void refuse_rest(const FoundMap& rest, const Decoder& decoder) {
         const std::string where = fmt::format("{}: tensor '{}'", extra.file.string(), name);
         if (name.ends_with("rotary_emb.inv_freq")) continue;
         if (name == "lm_head.weight" && decoder.config.tie_word_embeddings) {
-            LINVOX_REQUIRE(at::equal(extra.tensor, decoder.embedding_VD), DataError,
-                           "{}: differs from the embedding, but config.json ties them; set tie_word_embeddings to "
-                           "false",
-                           where);
+            LINVOX_REQUIRE(
+                at::equal(extra.tensor, decoder.embedding_VD), DataError,
+                "{}: differs from the embedding, but config.json ties them; set tie_word_embeddings to "
+                "false",
+                where);
             continue;
         }
         throw DataError(fmt::format("{}: is no weight of a {} decoder of this config.json", where,
@@ -111,10 +115,14 @@ void refuse_rest(const FoundMap& rest, const Decoder& decoder) {
 
 std::string dtype_name(const Decoder& decoder) {
     switch (decoder.embedding_VD.scalar_type()) {
-        case at::kBFloat16: return "bfloat16";
-        case at::kHalf: return "float16";
-        case at::kDouble: return "float64";
-        default: return "float32";
+        case at::kBFloat16:
+            return "bfloat16";
+        case at::kHalf:
+            return "float16";
+        case at::kDouble:
+            return "float64";
+        default:
+            return "float32";
     }
 }
 
@@ -139,12 +147,14 @@ void write_model_files(const fs::path& directory, const Decoder& decoder) {
     config["torch_dtype"] = dtype_name(decoder);
     write_json(directory / kConfig, config);
     TensorMap tensors;
-    visit_weights(decoder, [&](const std::string& name, const at::Tensor& weight) { tensors.emplace(name, weight); });
+    visit_weights(decoder,
+                  [&](const std::string& name, const at::Tensor& weight) { tensors.emplace(name, weight); });
     save_safetensors(directory / kWeights, tensors, {{"format", "pt"}});  // transformers asks for this key
 }
 
 void save_model_directory(const fs::path& directory, const Decoder& decoder) {
-    write_directory_atomic(directory, [&](const fs::path& temporary) { write_model_files(temporary, decoder); });
+    write_directory_atomic(directory,
+                           [&](const fs::path& temporary) { write_model_files(temporary, decoder); });
 }
 
 std::string decoder_digest(const Decoder& decoder) {

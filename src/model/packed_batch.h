@@ -27,9 +27,9 @@ struct PackedBatch {
     at::Tensor position_T;  // int64, counted from the start of the own prompt
     std::vector<Segment> segments;
 
-    at::Tensor row_N;     // int64: the row whose hidden state predicts label n (the shift by one)
-    at::Tensor label_N;   // int64: the id predicted
-    at::Tensor answer_N;  // int64: the answer it belongs to, ascending
+    at::Tensor row_N;               // int64: the row whose hidden state predicts label n (the shift by one)
+    at::Tensor label_N;             // int64: the id predicted
+    at::Tensor answer_N;            // int64: the answer it belongs to, ascending
     std::int64_t answer_count = 0;  // A
 
     std::int64_t tokens() const { return ids_T.defined() ? ids_T.size(0) : 0; }

@@ -17,7 +17,8 @@ double scale_frequency(double frequency, const Llama3RopeScaling& scaling) {
         static_cast<double>(scaling.original_max_position_embeddings) * frequency / (2.0 * std::numbers::pi);
     if (turns < scaling.low_freq_factor) return frequency / scaling.factor;
     if (turns > scaling.high_freq_factor) return frequency;
-    const double keep = (turns - scaling.low_freq_factor) / (scaling.high_freq_factor - scaling.low_freq_factor);
+    const double keep =
+        (turns - scaling.low_freq_factor) / (scaling.high_freq_factor - scaling.low_freq_factor);
     return keep * frequency + (1.0 - keep) * frequency / scaling.factor;
 }
 
@@ -28,7 +29,8 @@ std::vector<double> rope_frequencies(const ModelConfig& config) {
     for (std::int64_t j = 0; j < config.head_dim / 2; ++j) {
         const double exponent = 2.0 * static_cast<double>(j) / static_cast<double>(config.head_dim);
         const double frequency = std::pow(config.rope_theta, -exponent);
-        frequencies.push_back(config.rope_llama3 ? scale_frequency(frequency, *config.rope_llama3) : frequency);
+        frequencies.push_back(config.rope_llama3 ? scale_frequency(frequency, *config.rope_llama3)
+                                                 : frequency);
     }
     return frequencies;
 }
@@ -37,7 +39,8 @@ std::pair<at::Tensor, at::Tensor> rope_tables(const ModelConfig& config, std::in
                                               at::ScalarType dtype) {
     const std::vector<double> frequencies = rope_frequencies(config);
     const auto half = static_cast<std::int64_t>(frequencies.size());
-    at::Tensor cosine = at::empty({positions, half}, at::kDouble), sine = at::empty({positions, half}, at::kDouble);
+    at::Tensor cosine = at::empty({positions, half}, at::kDouble),
+               sine = at::empty({positions, half}, at::kDouble);
     double* cosines = cosine.mutable_data_ptr<double>();
     double* sines = sine.mutable_data_ptr<double>();
     parallel_ranges(positions, 64, [&](std::int64_t begin, std::int64_t end) {

@@ -1,4 +1,5 @@
-// Rotary position embedding (arXiv 2104.09864): the angle tables. Heads are turned in pairs (j, j + head_dim/2).
+// Rotary position embedding (arXiv 2104.09864): the angle tables. Heads are turned in pairs (j, j +
+// head_dim/2).
 #pragma once
 
 #include <ATen/core/Tensor.h>

@@ -94,7 +94,8 @@ struct ResidualNormBackward {
             const A mean = sum_lanes<A>(products) / static_cast<A>(width);
             for (std::int64_t j = 0; j < width; j += lanes) {
                 const Vec<A> unit = load(job->x_new + at + j, width - j) * inverse;
-                const Vec<A> scaled = load(job->grad_y + at + j, width - j) * load(job->weight + j, width - j);
+                const Vec<A> scaled =
+                    load(job->grad_y + at + j, width - j) * load(job->weight + j, width - j);
                 Vec<A> grad = (scaled - unit * mean) * inverse;
                 if (job->grad_x_new) grad += load(job->grad_x_new + at + j, width - j);
                 store(job->grad_x + at + j, grad, width - j);
@@ -228,9 +229,9 @@ void pick_logprob_backward(const PickLogprob<T>& job, std::int64_t begin, std::i
     dispatch<PickLogprobBackward<T>>(&job, begin, end);
 }
 
-#define LINVOX_INSTANTIATE_NORM(X, Y)                                                                    \
-    template void residual_norm_forward(const ResidualNorm<X, Y>&, std::int64_t, std::int64_t);          \
-    template void residual_norm_backward(const ResidualNorm<X, Y>&, std::int64_t, std::int64_t,          \
+#define LINVOX_INSTANTIATE_NORM(X, Y)                                                           \
+    template void residual_norm_forward(const ResidualNorm<X, Y>&, std::int64_t, std::int64_t); \
+    template void residual_norm_backward(const ResidualNorm<X, Y>&, std::int64_t, std::int64_t, \
                                          Accumulator<X>*);
 LINVOX_INSTANTIATE_NORM(float, float)
 LINVOX_INSTANTIATE_NORM(double, double)

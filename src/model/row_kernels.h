@@ -22,20 +22,20 @@ DropoutKey dropout_key(double probability, std::uint64_t seed, std::uint64_t pla
 template <typename X, typename Y>
 struct ResidualNorm {
     using A = Accumulator<X>;
-    std::int64_t width = 0;         // D
+    std::int64_t width = 0;  // D
     double epsilon = 1e-6;
     DropoutKey dropout;
-    const X* x = nullptr;           // [T, D], or null for 0
-    const Y* branch = nullptr;      // [T, D]
-    const X* weight = nullptr;      // [D]
-    X* x_new = nullptr;             // [T, D]; read by backward
-    Y* y = nullptr;                 // [T, D]
-    A* inverse_rms = nullptr;       // [T]; read by backward
+    const X* x = nullptr;       // [T, D], or null for 0
+    const Y* branch = nullptr;  // [T, D]
+    const X* weight = nullptr;  // [D]
+    X* x_new = nullptr;         // [T, D]; read by backward
+    Y* y = nullptr;             // [T, D]
+    A* inverse_rms = nullptr;   // [T]; read by backward
     // backward
     const Y* grad_y = nullptr;      // [T, D]
     const X* grad_x_new = nullptr;  // [T, D], or null for 0
     X* grad_x = nullptr;            // [T, D]
-    Y* grad_branch = nullptr;       // [T, D]; may be null when X is Y and nothing is dropped (it equals grad_x)
+    Y* grad_branch = nullptr;  // [T, D]; may be null when X is Y and nothing is dropped (it equals grad_x)
 };
 template <typename X, typename Y>
 void residual_norm_forward(const ResidualNorm<X, Y>& job, std::int64_t begin, std::int64_t end);
@@ -47,11 +47,11 @@ void residual_norm_backward(const ResidualNorm<X, Y>& job, std::int64_t begin, s
 /// out[t, f] = silu(gate_up[t, f]) * gate_up[t, F + f].  (SwiGLU: arXiv 2002.05202, eq. 5)
 template <typename T>
 struct SwiGlu {
-    std::int64_t width = 0;         // F
-    const T* gate_up = nullptr;     // [T, 2 F]
-    T* out = nullptr;               // [T, F]
-    const T* grad_out = nullptr;    // [T, F]
-    T* grad_gate_up = nullptr;      // [T, 2 F]
+    std::int64_t width = 0;       // F
+    const T* gate_up = nullptr;   // [T, 2 F]
+    T* out = nullptr;             // [T, F]
+    const T* grad_out = nullptr;  // [T, F]
+    T* grad_gate_up = nullptr;    // [T, 2 F]
 };
 template <typename T>
 void swiglu_forward(const SwiGlu<T>& job, std::int64_t begin, std::int64_t end);
@@ -61,12 +61,12 @@ void swiglu_backward(const SwiGlu<T>& job, std::int64_t begin, std::int64_t end)
 /// logprob[n] = logits[n, label[n]] - log_sum_exp[n]. T is float or double.
 template <typename T>
 struct PickLogprob {
-    std::int64_t width = 0;                // R
-    T* logits = nullptr;                   // [N, R]; backward turns them into their gradients
-    const std::int64_t* label = nullptr;   // [N], in [0, R)
-    T* logprob = nullptr;                  // [N]
-    T* log_sum_exp = nullptr;              // [N]
-    const T* grad_logprob = nullptr;       // [N]
+    std::int64_t width = 0;               // R
+    T* logits = nullptr;                  // [N, R]; backward turns them into their gradients
+    const std::int64_t* label = nullptr;  // [N], in [0, R)
+    T* logprob = nullptr;                 // [N]
+    T* log_sum_exp = nullptr;             // [N]
+    const T* grad_logprob = nullptr;      // [N]
 };
 template <typename T>
 void pick_logprob_forward(const PickLogprob<T>& job, std::int64_t begin, std::int64_t end);

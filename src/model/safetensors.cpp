@@ -37,10 +37,11 @@ struct Dtype {
     const char* name;
     at::ScalarType type;
 };
-constexpr std::array kDtypes = {
-    Dtype{"F64", at::kDouble}, Dtype{"F32", at::kFloat}, Dtype{"F16", at::kHalf}, Dtype{"BF16", at::kBFloat16},
-    Dtype{"I64", at::kLong},   Dtype{"I32", at::kInt},   Dtype{"I16", at::kShort}, Dtype{"I8", at::kChar},
-    Dtype{"U8", at::kByte},    Dtype{"BOOL", at::kBool}};
+constexpr std::array kDtypes = {Dtype{"F64", at::kDouble}, Dtype{"F32", at::kFloat},
+                                Dtype{"F16", at::kHalf},   Dtype{"BF16", at::kBFloat16},
+                                Dtype{"I64", at::kLong},   Dtype{"I32", at::kInt},
+                                Dtype{"I16", at::kShort},  Dtype{"I8", at::kChar},
+                                Dtype{"U8", at::kByte},    Dtype{"BOOL", at::kBool}};
 
 /// A private mapping of a whole file.
 struct Mapping {
@@ -56,7 +57,8 @@ struct Mapping {
 
 std::shared_ptr<Mapping> map_file(const std::filesystem::path& path) {
     const int descriptor = open(path.c_str(), O_RDONLY | O_CLOEXEC);
-    LINVOX_REQUIRE(descriptor >= 0, DataError, "{}: cannot be opened: {}", path.string(), std::strerror(errno));
+    LINVOX_REQUIRE(descriptor >= 0, DataError, "{}: cannot be opened: {}", path.string(),
+                   std::strerror(errno));
     struct stat status {};
     const bool regular = fstat(descriptor, &status) == 0 && S_ISREG(status.st_mode);
     auto mapping = std::make_shared<Mapping>();
@@ -69,8 +71,8 @@ std::shared_ptr<Mapping> map_file(const std::filesystem::path& path) {
     close(descriptor);
     LINVOX_REQUIRE(regular, DataError, "{}: is not a regular file", path.string());
     LINVOX_REQUIRE(mapping->size >= kLengthBytes, DataError,
-                   "{}: a safetensors file has at least 8 bytes, this one has {}; copy it again", path.string(),
-                   mapping->size);
+                   "{}: a safetensors file has at least 8 bytes, this one has {}; copy it again",
+                   path.string(), mapping->size);
     LINVOX_REQUIRE(bytes != MAP_FAILED, DataError, "{}: cannot be mapped: {}", path.string(),
                    std::strerror(reason));
     mapping->bytes = static_cast<char*>(bytes);
@@ -93,8 +95,9 @@ nlohmann::json parse_header(const std::string& where, std::string_view text) {
     try {
         return nlohmann::json::parse(text.begin(), text.end(), refuse_repeats);
     } catch (const nlohmann::json::exception& failure) {
-        throw DataError(fmt::format("{}: the header is not JSON ({}); the file is damaged or is not safetensors",
-                                    where, failure.what()));
+        throw DataError(
+            fmt::format("{}: the header is not JSON ({}); the file is damaged or is not safetensors", where,
+                        failure.what()));
     }
 }
 
@@ -118,7 +121,8 @@ struct Entry {
     std::uint64_t begin = 0, end = 0;  // relative to Header::data_begin
 };
 
-std::vector<std::uint64_t> read_numbers(const std::string& where, const nlohmann::json& entry, const char* key) {
+std::vector<std::uint64_t> read_numbers(const std::string& where, const nlohmann::json& entry,
+                                        const char* key) {
     LINVOX_REQUIRE(entry.is_object() && entry.contains(key) && entry[key].is_array(), DataError,
                    "{}: \"{}\" must be a list of numbers", where, key);
     std::vector<std::uint64_t> numbers;
@@ -169,8 +173,8 @@ Entry read_entry(const std::string& file, const std::string& name, const nlohman
     entry.end = offsets[1];
     const std::uint64_t bytes = byte_count(where, shape, c10::elementSize(entry.dtype));
     LINVOX_REQUIRE(bytes == entry.end - entry.begin, DataError,
-                   "{}: its shape [{}] needs {} bytes, its offsets hold {}", where, fmt::join(shape, ", "), bytes,
-                   entry.end - entry.begin);
+                   "{}: its shape [{}] needs {} bytes, its offsets hold {}", where, fmt::join(shape, ", "),
+                   bytes, entry.end - entry.begin);
     return entry;
 }
 
@@ -184,13 +188,15 @@ std::vector<Entry> read_entries(const std::string& file, const Header& header, s
     });
     std::uint64_t end = 0;
     for (const Entry& entry : entries) {
-        LINVOX_REQUIRE(entry.begin == end, DataError, "{}: tensor '{}' must start at byte {} of the data, where the one before it ends; it starts at {}",
+        LINVOX_REQUIRE(entry.begin == end, DataError,
+                       "{}: tensor '{}' must start at byte {} of the data, where the one before it ends; it "
+                       "starts at {}",
                        file, entry.name, end, entry.begin);
         end = entry.end;
     }
     const std::uint64_t data = file_size - header.data_begin;
-    LINVOX_REQUIRE(end == data, DataError, "{}: the tensors need {} bytes of data, the file has {}; copy it again",
-                   file, end, data);
+    LINVOX_REQUIRE(end == data, DataError,
+                   "{}: the tensors need {} bytes of data, the file has {}; copy it again", file, end, data);
     return entries;
 }
 
@@ -203,7 +209,8 @@ at::Tensor view_entry(const std::shared_ptr<Mapping>& mapping, char* data, const
         std::memcpy(copy.mutable_data_ptr(), bytes, entry.end - entry.begin);
         return copy;
     }
-    return at::from_blob(bytes, entry.shape, [mapping](void*) {}, options);
+    return at::from_blob(
+        bytes, entry.shape, [mapping](void*) {}, options);
 }
 
 // ---- writing
@@ -211,8 +218,8 @@ at::Tensor view_entry(const std::shared_ptr<Mapping>& mapping, char* data, const
 const char* dtype_name(const std::string& file, const std::string& tensor, at::ScalarType type) {
     for (const Dtype& dtype : kDtypes)
         if (dtype.type == type) return dtype.name;
-    throw BugError(fmt::format("{}: tensor '{}' has a dtype that safetensors files of ours do not hold ({})", file,
-                               tensor, c10::toString(type)));
+    throw BugError(fmt::format("{}: tensor '{}' has a dtype that safetensors files of ours do not hold ({})",
+                               file, tensor, c10::toString(type)));
 }
 
 std::vector<TensorMap::const_iterator> file_order(const TensorMap& tensors) {
@@ -268,7 +275,8 @@ std::map<std::string, std::string> safetensors_metadata(const std::filesystem::p
     if (found == header.document.end()) return metadata;
     LINVOX_REQUIRE(found->is_object(), DataError, "{}: \"__metadata__\" must be an object of strings", file);
     for (const auto& [key, value] : found->items()) {
-        LINVOX_REQUIRE(value.is_string(), DataError, "{}: \"__metadata__\" entry '{}' must be a string", file, key);
+        LINVOX_REQUIRE(value.is_string(), DataError, "{}: \"__metadata__\" entry '{}' must be a string", file,
+                       key);
         metadata.emplace(key, value.get<std::string>());
     }
     return metadata;

@@ -15,10 +15,11 @@ void check_labels(const PackedBatch& batch, std::int64_t vocab_begin, std::int64
     const auto* label = batch.label_N.const_data_ptr<std::int64_t>();
     const auto* answer = batch.answer_N.const_data_ptr<std::int64_t>();
     for (std::int64_t n = 0; n < batch.label_N.numel(); ++n)
-        LINVOX_REQUIRE(label[n] >= vocab_begin && label[n] < vocab_end, DataError,
-                       "scored position {} (answer {} of the batch): the id {} lies outside the range [{}, {}) that "
-                       "the softmax is restricted to; mark the token as given or widen the range",
-                       n, answer[n], label[n], vocab_begin, vocab_end);
+        LINVOX_REQUIRE(
+            label[n] >= vocab_begin && label[n] < vocab_end, DataError,
+            "scored position {} (answer {} of the batch): the id {} lies outside the range [{}, {}) that "
+            "the softmax is restricted to; mark the token as given or widen the range",
+            n, answer[n], label[n], vocab_begin, vocab_end);
 }
 
 }  // namespace
@@ -31,9 +32,9 @@ SequenceScore score_answers(const Decoder& decoder, const PackedBatch& batch, co
     const at::Device device = hidden_TD.device();
     const at::Tensor answer_N = batch.answer_N.to(device);
     SequenceScore score;
-    score.logprob_N = head_logprobs(hidden_TD.index_select(0, batch.row_N.to(device)),
-                                    head_weight(decoder).to(hidden_TD.scalar_type()), batch.label_N.to(device),
-                                    config.vocab_begin, vocab_end, config.head_chunk_rows);
+    score.logprob_N = head_logprobs(
+        hidden_TD.index_select(0, batch.row_N.to(device)), head_weight(decoder).to(hidden_TD.scalar_type()),
+        batch.label_N.to(device), config.vocab_begin, vocab_end, config.head_chunk_rows);
     score.logprob_sum_A =
         at::zeros({batch.answer_count}, score.logprob_N.options()).index_add(0, answer_N, score.logprob_N);
     score.token_count_A = at::bincount(answer_N, {}, batch.answer_count);

@@ -126,7 +126,8 @@ LINVOX_INLINE Vec<float> exp_of(Vec<float> x) {
     Vec<float> r = x - n * 0.693145751953125f;
     r = r - n * 1.42860682030941723e-6f;
     Vec<float> p = splat(1.0f / 5040.0f);
-    for (const float c : {1.0f / 720.0f, 1.0f / 120.0f, 1.0f / 24.0f, 1.0f / 6.0f, 0.5f, 1.0f, 1.0f}) p = p * r + c;
+    for (const float c : {1.0f / 720.0f, 1.0f / 120.0f, 1.0f / 24.0f, 1.0f / 6.0f, 0.5f, 1.0f, 1.0f})
+        p = p * r + c;
     const VecBits<float> bits =
         __builtin_bit_cast(VecBits<float>, p) + (__builtin_bit_cast(VecBits<float>, shifted) << 23);
     return tiny ? Vec<float>{} : __builtin_bit_cast(Vec<float>, bits);

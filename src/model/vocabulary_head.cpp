@@ -33,7 +33,8 @@ void for_logit_type(at::ScalarType type, const Work& work) {
 }
 
 /// logprob[C] and log_sum_exp[C] of a chunk of logits.
-void pick(const at::Tensor& logits_CR, const at::Tensor& label_C, at::Tensor logprob_C, at::Tensor log_sum_exp_C) {
+void pick(const at::Tensor& logits_CR, const at::Tensor& label_C, at::Tensor logprob_C,
+          at::Tensor log_sum_exp_C) {
     if (!logits_CR.is_cpu()) {
         log_sum_exp_C.copy_(at::logsumexp(logits_CR, {1}));
         logprob_C.copy_(logits_CR.gather(1, label_C.unsqueeze(1)).squeeze(1) - log_sum_exp_C);
@@ -63,8 +64,9 @@ void pick_backward(at::Tensor logits_CR, const at::Tensor& label_C, const at::Te
                            label_C.const_data_ptr<std::int64_t>()};
         job.log_sum_exp = const_cast<T*>(log_sum_exp_C.const_data_ptr<T>());
         job.grad_logprob = grad_C.const_data_ptr<T>();
-        parallel_ranges(logits_CR.size(0), 16,
-                        [&](std::int64_t begin, std::int64_t end) { pick_logprob_backward(job, begin, end); });
+        parallel_ranges(logits_CR.size(0), 16, [&](std::int64_t begin, std::int64_t end) {
+            pick_logprob_backward(job, begin, end);
+        });
     });
 }
 
@@ -83,9 +85,9 @@ void for_each_chunk(std::int64_t rows, std::int64_t chunk_rows, const Visit& vis
 }
 
 struct HeadFunction : torch::autograd::Function<HeadFunction> {
-    static at::Tensor forward(AutogradContext* context, const at::Tensor& hidden_ND, const at::Tensor& head_VD,
-                              const at::Tensor& label_N, std::int64_t vocab_begin, std::int64_t vocab_end,
-                              std::int64_t chunk_rows) {
+    static at::Tensor forward(AutogradContext* context, const at::Tensor& hidden_ND,
+                              const at::Tensor& head_VD, const at::Tensor& label_N, std::int64_t vocab_begin,
+                              std::int64_t vocab_end, std::int64_t chunk_rows) {
         const std::int64_t rows = hidden_ND.size(0);
         const auto options = hidden_ND.options().dtype(logit_type(hidden_ND));
         at::Tensor logprob_N = at::empty({rows}, options), log_sum_exp_N = at::empty({rows}, options);
@@ -105,29 +107,32 @@ struct HeadFunction : torch::autograd::Function<HeadFunction> {
 
     static variable_list backward(AutogradContext* context, variable_list grads) {
         const auto saved = context->get_saved_variables();
-        const at::Tensor &hidden_ND = saved[0], &head_VD = saved[1], &index_N = saved[2], &log_sum_exp_N = saved[3];
+        const at::Tensor &hidden_ND = saved[0], &head_VD = saved[1], &index_N = saved[2],
+                         &log_sum_exp_N = saved[3];
         const std::int64_t vocab_begin = context->saved_data["vocab_begin"].toInt();
         const std::int64_t vocab_end = context->saved_data["vocab_end"].toInt();
         const at::Tensor head_RD = head_VD.slice(0, vocab_begin, vocab_end);
         const at::Tensor grad_N = grads[0].to(log_sum_exp_N.scalar_type()).contiguous();
         const bool need_hidden = context->needs_input_grad(0), need_head = context->needs_input_grad(1);
-        at::Tensor grad_hidden_ND = need_hidden ? at::empty(hidden_ND.sizes(), hidden_ND.options()) : at::Tensor();
+        at::Tensor grad_hidden_ND =
+            need_hidden ? at::empty(hidden_ND.sizes(), hidden_ND.options()) : at::Tensor();
         at::Tensor grad_head_VD =  // chunks add up in the wide type
             need_head ? at::zeros(head_VD.sizes(), log_sum_exp_N.options()) : at::Tensor();
-        for_each_chunk(hidden_ND.size(0), context->saved_data["chunk_rows"].toInt(),
-                       [&](std::int64_t begin, std::int64_t end) {
-                           const at::Tensor hidden_CD = hidden_ND.slice(0, begin, end);
-                           at::Tensor logits_CR = at::mm(hidden_CD, head_RD.t()).to(log_sum_exp_N.scalar_type());
-                           pick_backward(logits_CR, index_N.slice(0, begin, end),
-                                         log_sum_exp_N.slice(0, begin, end), grad_N.slice(0, begin, end));
-                           logits_CR = logits_CR.to(hidden_ND.scalar_type());
-                           if (need_hidden) {
-                               at::Tensor grad_CD = grad_hidden_ND.slice(0, begin, end);
-                               at::mm_out(grad_CD, logits_CR, head_RD);
-                           }
-                           if (need_head)
-                               add_product(grad_head_VD.slice(0, vocab_begin, vocab_end), logits_CR.t(), hidden_CD);
-                       });
+        for_each_chunk(
+            hidden_ND.size(0), context->saved_data["chunk_rows"].toInt(),
+            [&](std::int64_t begin, std::int64_t end) {
+                const at::Tensor hidden_CD = hidden_ND.slice(0, begin, end);
+                at::Tensor logits_CR = at::mm(hidden_CD, head_RD.t()).to(log_sum_exp_N.scalar_type());
+                pick_backward(logits_CR, index_N.slice(0, begin, end), log_sum_exp_N.slice(0, begin, end),
+                              grad_N.slice(0, begin, end));
+                logits_CR = logits_CR.to(hidden_ND.scalar_type());
+                if (need_hidden) {
+                    at::Tensor grad_CD = grad_hidden_ND.slice(0, begin, end);
+                    at::mm_out(grad_CD, logits_CR, head_RD);
+                }
+                if (need_head)
+                    add_product(grad_head_VD.slice(0, vocab_begin, vocab_end), logits_CR.t(), hidden_CD);
+            });
         if (need_head) grad_head_VD = grad_head_VD.to(head_VD.scalar_type());
         return {grad_hidden_ND, grad_head_VD, at::Tensor(), at::Tensor(), at::Tensor(), at::Tensor()};
     }

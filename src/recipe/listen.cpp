@@ -4,12 +4,10 @@
 
 #include <algorithm>
 #include <mutex>
-#include <set>
 
+#include "eval/closed_vocabulary.h"
 #include "eval/edit_rate.h"
-#include "eval/ngram.h"
 #include "src/base/files.h"
-#include "src/base/text.h"
 #include "src/recipe/prepared.h"
 #include "src/recipe/workers.h"
 #include "src/text/error_rate_normalise.h"
@@ -17,33 +15,11 @@
 
 namespace linvox {
 
-namespace {
-
-/// Every word of the prompts with all its pronunciations: a word that the recogniser cannot
-/// pronounce it can never hear.
-std::string dictionary_of(const std::vector<std::vector<std::string>>& sentences, const Lexicon& lexicon) {
-    std::set<std::string> words;
-    for (const auto& sentence : sentences) words.insert(sentence.begin(), sentence.end());
-    std::string lines;
-    for (const std::string& word : words) {
-        int number = 0;
-        for (const Phones& phones : lexicon.pronounce(word).variants)
-            lines += ++number == 1 ? fmt::format("{} {}\n", word, join(phones, " "))
-                                   : fmt::format("{}({}) {}\n", word, number, join(phones, " "));
-    }
-    return lines;
-}
-
-}  // namespace
-
-ListeningRoom::ListeningRoom(const std::filesystem::path& folder, const std::vector<std::vector<std::string>>& sentences,
+ListeningRoom::ListeningRoom(const std::filesystem::path& folder,
+                             const std::vector<std::vector<std::string>>& sentences,
                              const std::filesystem::path& user_lexicon) {
     ensure_directory(folder);
-    config_.acoustic_model = default_acoustic_model();
-    config_.dictionary = folder / "prompts.dict";
-    config_.language_model = folder / "prompts.arpa";
-    write_file_atomic(config_.dictionary, dictionary_of(sentences, Lexicon::load(default_dictionary(), user_lexicon)));
-    write_file_atomic(config_.language_model, bigram_arpa(sentences));
+    config_ = closed_vocabulary(folder, sentences, Lexicon::load(default_dictionary(), user_lexicon));
     description_ = fmt::format("pocketsphinx en-us, bigram model over {} prompts", sentences.size());
 }
 

@@ -12,7 +12,28 @@ EditCounts counts(std::int64_t matches, std::int64_t substitutions, std::int64_t
     return {matches, substitutions, deletions, insertions};
 }
 
-// JIWER
+// jiwer 4.0.0: process_words(r, h), and process_characters() of the texts without spaces; errors and
+// reference length.
+TEST(EditRate, AgreesWithJiwer) {
+    struct Row {
+        const char *reference, *hypothesis;
+        std::int64_t word_errors, words, character_errors, characters;
+    };
+    const Row rows[] = {{"please enter your password followed by the pound key",
+                         "please enter the password followed pound pound key now", 4, 9, 12, 44},
+                        {"to decrease the audio volume from other participants",
+                         "decrease audio the volume for other other participants", 5, 8, 13, 45},
+                        {"you are now muted", "you are not being muted now", 3, 4, 9, 14}};
+    for (const Row& row : rows) {
+        const EditCounts words = word_edits(row.reference, row.hypothesis);
+        EXPECT_EQ(words.errors(), row.word_errors);
+        EXPECT_EQ(words.reference_length(), row.words);
+        const EditCounts characters = character_edits(row.reference, row.hypothesis);
+        EXPECT_EQ(characters.errors(), row.character_errors);
+        EXPECT_EQ(characters.reference_length(), row.characters);
+    }
+}
+
 TEST(EditRate, WordCounts) {
     EXPECT_EQ(word_edits("a b c", "a b c"), counts(3, 0, 0, 0));
     EXPECT_EQ(word_edits("a b c", "a x c"), counts(2, 1, 0, 0));

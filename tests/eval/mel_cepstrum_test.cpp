@@ -71,6 +71,14 @@ TEST(MelCepstra, HaveARowForEveryTableRate) {
         EXPECT_EQ(c->dim, mel_cepstrum_config(rate).order + 1);
         for (double value : c->values) ASSERT_TRUE(std::isfinite(value)) << rate;
     }
+    EXPECT_EQ(mel_cepstrum_config(16000).order, 24U);
+    EXPECT_EQ(mel_cepstrum_config(24000).order, 34U);
+    EXPECT_EQ(mel_cepstrum_config(48000).order, 39U);
+    EXPECT_EQ(mel_cepstrum_config(16000).alpha, 0.41);
+    EXPECT_EQ(mel_cepstrum_config(22050).alpha, 0.455);
+    EXPECT_EQ(mel_cepstrum_config(24000).alpha, 0.466);
+    EXPECT_EQ(mel_cepstrum_config(44100).alpha, 0.544);
+    EXPECT_EQ(mel_cepstrum_config(48000).alpha, 0.554);
     EXPECT_EQ(mel_cepstrum_rate(16000), 16000);
     EXPECT_EQ(mel_cepstrum_rate(32000), 24000);
     EXPECT_EQ(mel_cepstrum_rate(96000), 48000);

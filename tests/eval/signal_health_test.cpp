@@ -80,6 +80,14 @@ TEST(Bandwidth, FindsTheCutOff) {
     // Through 8 kHz and back: nothing above 4 kHz.
     const std::vector<float> narrow = resample(resample(wide, 16000, 8000), 8000, 16000);
     EXPECT_NEAR(*bandwidth_hz(narrow, 16000), 4000, 150);
+    // A noise floor 60 dB down does not count, one 40 dB down does.
+    std::vector<float> faint = narrow, audible = narrow;
+    for (std::size_t i = 0; i < narrow.size(); ++i) {
+        faint[i] += 0.001F * wide[i];
+        audible[i] += 0.01F * wide[i];
+    }
+    EXPECT_NEAR(*bandwidth_hz(faint, 16000), 4000, 150);
+    EXPECT_NEAR(*bandwidth_hz(audible, 16000), 8000, 60);
     EXPECT_EQ(bandwidth_hz(std::vector<float>(16000), 16000).reason, kSilent);
     EXPECT_EQ(bandwidth_hz(std::span(wide).first(15999), 16000).reason, kTooShort);
 }

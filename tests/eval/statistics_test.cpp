@@ -107,10 +107,11 @@ TEST(Statistics, RandomisationTest) {
 }
 
 TEST(Statistics, Wilson) {  // proportion_confint(method="wilson")
-    const struct { double successes, trials, low, high; } rows[] = {
-        {0, 10, 0.0, 0.27753279986288926},
-        {7, 20, 0.18119182410108203, 0.5671457233147638},
-        {41, 45, 0.7926642466571063, 0.9648888832736298}};
+    const struct {
+        double successes, trials, low, high;
+    } rows[] = {{0, 10, 0.0, 0.27753279986288926},
+                {7, 20, 0.18119182410108203, 0.5671457233147638},
+                {41, 45, 0.7926642466571063, 0.9648888832736298}};
     for (const auto& row : rows) {
         const Interval interval = wilson_interval(row.successes, row.trials);
         EXPECT_NEAR(interval.low, row.low, 1e-9);
@@ -119,7 +120,8 @@ TEST(Statistics, Wilson) {  // proportion_confint(method="wilson")
 }
 
 TEST(Statistics, Wilcoxon) {  // scipy.stats.wilcoxon(correction=False)
-    EXPECT_NEAR(wilcoxon_signed_rank(std::vector<double>{0.3, -0.1, 0.5, 0.7, -0.2, 0.9, 1.1, 0.4}), 0.0390625,
+    EXPECT_NEAR(wilcoxon_signed_rank(std::vector<double>{0.3, -0.1, 0.5, 0.7, -0.2, 0.9, 1.1, 0.4}),
+                0.0390625,
                 1e-12);  // exact
     EXPECT_NEAR(wilcoxon_signed_rank(std::vector<double>{1, -1, 2, 2, 3, -2, 4, 0, 5, 3, 1}),
                 0.035564379058193644, 1e-12);  // ties and a zero: normal

@@ -25,21 +25,27 @@ GenerationRequest aligned_request(std::uint64_t seed, int units) {
     GenerationRequest request{"a" + std::to_string(seed), {}, seed};
     request.plan.prompt_ids = {1};
     for (int u = 0; u < units; ++u)
-        request.plan.forced.push_back({static_cast<std::int32_t>(3 + (seed + u) % 7), u + 1 == units ? 2 : 4});
+        request.plan.forced.push_back(
+            {static_cast<std::int32_t>(3 + (seed + u) % 7), u + 1 == units ? 2 : 4});
     request.plan.boundary_id = kNext;
     return request;
 }
 
 GenerationRequest plain_request(std::uint64_t seed, int prompt) {
     GenerationRequest request{"p" + std::to_string(seed), {}, seed};
-    for (int i = 0; i < prompt; ++i) request.plan.prompt_ids.push_back(static_cast<std::int32_t>((seed + 3 * i) % 10));
+    for (int i = 0; i < prompt; ++i)
+        request.plan.prompt_ids.push_back(static_cast<std::int32_t>((seed + 3 * i) % 10));
     request.plan.stop_id = kEos;
     return request;
 }
 
 SamplingConfig sampling(double temperature) {
-    return {.temperature = temperature, .max_tokens = 60, .max_codes_per_unit = 6, .batch_rows = 5,
-            .vocab_begin = kBegin, .vocab_end = kEnd};
+    return {.temperature = temperature,
+            .max_tokens = 60,
+            .max_codes_per_unit = 6,
+            .batch_rows = 5,
+            .vocab_begin = kBegin,
+            .vocab_end = kEnd};
 }
 
 std::vector<GenerationResult> results(const Decoder& decoder, const std::vector<GenerationRequest>& requests,
@@ -84,7 +90,8 @@ TEST(Generate, LogprobsEqualTheScorePath) {
         for (std::size_t i = 0; i < requests.size(); ++i) {
             const SequenceScore score = score_answers(decoder, batch_of(requests[i], found[i]),
                                                       {.vocab_begin = kBegin, .vocab_end = kEnd});
-            EXPECT_NEAR(found[i].logprob_sum, score.logprob_sum_A[0].item<double>(), 1e-4) << architecture << i;
+            EXPECT_NEAR(found[i].logprob_sum, score.logprob_sum_A[0].item<double>(), 1e-4)
+                << architecture << i;
             EXPECT_EQ(found[i].scored_tokens, score.token_count_A[0].item<std::int64_t>());
             EXPECT_EQ(found[i].scored_tokens, found[i].answer.scored_count());
         }
@@ -210,13 +217,15 @@ TEST(Generate, Bfloat16StaysNearTheScorePath) {
         const SequenceScore score = score_answers(decoder, batch_of(requests[i], found[i]),
                                                   {.vocab_begin = kBegin, .vocab_end = kEnd});
         EXPECT_NEAR(found[i].logprob_sum / static_cast<double>(found[i].scored_tokens),
-                    score.logprob_sum_A[0].item<double>() / static_cast<double>(found[i].scored_tokens), 0.02);
+                    score.logprob_sum_A[0].item<double>() / static_cast<double>(found[i].scored_tokens),
+                    0.02);
     }
 }
 
 TEST(Generate, RefusesWhatItCannotGenerate) {
     const Decoder decoder = make_decoder(small_config("qwen2"), 1);
-    const auto error = [&](const GenerationRequest& request, SamplingConfig config = sampling(1.0)) -> std::string {
+    const auto error = [&](const GenerationRequest& request,
+                           SamplingConfig config = sampling(1.0)) -> std::string {
         try {
             results(decoder, {request}, config);
         } catch (const UserError& problem) {

@@ -31,7 +31,8 @@ std::map<std::int32_t, double> exact(double temperature, const std::set<std::int
     return p;
 }
 
-void expect_shares(const std::map<std::int32_t, double>& found, const std::map<std::int32_t, double>& expected) {
+void expect_shares(const std::map<std::int32_t, double>& found,
+                   const std::map<std::int32_t, double>& expected) {
     EXPECT_EQ(found.size(), expected.size());
     for (const auto& [index, share] : found) {
         ASSERT_TRUE(expected.contains(index)) << index;

@@ -28,7 +28,8 @@ Matrix matrix_of(const at::Tensor& tensor) {
     return out;
 }
 
-std::vector<double> product(const at::Tensor& weight, const std::vector<double>& x, const at::Tensor& bias = {}) {
+std::vector<double> product(const at::Tensor& weight, const std::vector<double>& x,
+                            const at::Tensor& bias = {}) {
     const Matrix w = matrix_of(weight);
     std::vector<double> y(w.size(), 0.0);
     for (std::size_t i = 0; i < w.size(); ++i)
@@ -48,7 +49,8 @@ std::vector<double> normed(const std::vector<double>& x, const at::Tensor& weigh
 }
 
 /// Heads of one token: normed where the config says so, then turned.
-Matrix heads_of(const std::vector<double>& flat, const ModelConfig& c, const at::Tensor& norm, double position) {
+Matrix heads_of(const std::vector<double>& flat, const ModelConfig& c, const at::Tensor& norm,
+                double position) {
     Matrix heads;
     const std::vector<double> frequencies = rope_frequencies(c);
     for (std::size_t h = 0; h < flat.size() / c.head_dim; ++h) {
@@ -74,8 +76,10 @@ Matrix naive_hidden(const Decoder& decoder, const std::vector<std::int64_t>& ids
         for (std::size_t t = 0; t < x.size(); ++t) {
             const auto y = normed(x[t], layer.input_norm_D, c.rms_norm_eps);
             const auto position = static_cast<double>(t);
-            const Matrix queries = heads_of(product(layer.q_weight_QD, y, layer.q_bias_Q), c, layer.q_norm_H, position);
-            keys.push_back(heads_of(product(layer.k_weight_KD, y, layer.k_bias_K), c, layer.k_norm_H, position));
+            const Matrix queries =
+                heads_of(product(layer.q_weight_QD, y, layer.q_bias_Q), c, layer.q_norm_H, position);
+            keys.push_back(
+                heads_of(product(layer.k_weight_KD, y, layer.k_bias_K), c, layer.k_norm_H, position));
             values.push_back(heads_of(product(layer.v_weight_KD, y, layer.v_bias_K), c, {}, 0.0));
             std::vector<double> mixed;
             for (std::size_t h = 0; h < queries.size(); ++h) {
@@ -89,7 +93,8 @@ Matrix naive_hidden(const Decoder& decoder, const std::vector<std::int64_t>& ids
                     sum += weights.back();
                 }
                 for (std::size_t s = 0; s <= t; ++s)
-                    for (std::int64_t j = 0; j < c.head_dim; ++j) out[j] += weights[s] / sum * values[s][kv][j];
+                    for (std::int64_t j = 0; j < c.head_dim; ++j)
+                        out[j] += weights[s] / sum * values[s][kv][j];
                 mixed.insert(mixed.end(), out.begin(), out.end());
             }
             const auto branch = product(layer.o_weight_DQ, mixed);
@@ -99,7 +104,8 @@ Matrix naive_hidden(const Decoder& decoder, const std::vector<std::int64_t>& ids
             const auto y = normed(row, layer.post_norm_D, c.rms_norm_eps);
             auto gate = product(layer.gate_weight_FD, y);
             const auto up = product(layer.up_weight_FD, y);
-            for (std::size_t j = 0; j < gate.size(); ++j) gate[j] = gate[j] / (1.0 + std::exp(-gate[j])) * up[j];
+            for (std::size_t j = 0; j < gate.size(); ++j)
+                gate[j] = gate[j] / (1.0 + std::exp(-gate[j])) * up[j];
             const auto branch = product(layer.down_weight_DF, gate);
             for (std::size_t j = 0; j < branch.size(); ++j) row[j] += branch[j];
         }
@@ -120,7 +126,8 @@ TEST(Decoder, EqualsAPlainLoopInDouble) {
         const Matrix expected = naive_hidden(decoder, ids);
         for (std::size_t t = 0; t < ids.size(); ++t)
             for (std::size_t j = 0; j < expected[t].size(); ++j)
-                EXPECT_NEAR(hidden[t][j].item<double>(), expected[t][j], 1e-11) << architecture << t << "," << j;
+                EXPECT_NEAR(hidden[t][j].item<double>(), expected[t][j], 1e-11)
+                    << architecture << t << "," << j;
     }
 }
 
@@ -128,7 +135,8 @@ TEST(Decoder, EqualsAPlainLoopInDouble) {
 Decoder formula_decoder(const ModelConfig& config) {
     Decoder decoder = make_decoder(config, 0);
     std::map<std::string, at::Tensor> sorted;
-    visit_weights(decoder, [&](const std::string& name, at::Tensor& weight) { sorted.emplace(name, weight); });
+    visit_weights(decoder,
+                  [&](const std::string& name, at::Tensor& weight) { sorted.emplace(name, weight); });
     double k = 0.0;
     for (auto& [name, weight] : sorted) {
         for (std::int64_t i = 0; i < weight.numel(); ++i)
@@ -176,7 +184,8 @@ std::map<std::string, at::Tensor> scored_rows_and_grads(const Decoder& source, c
     const at::Tensor rows = decoder_hidden(decoder, batch, options).index_select(0, batch.row_N);
     rows.to(at::kDouble).pow(3).sum().backward();
     std::map<std::string, at::Tensor> found{{"rows", rows.detach()}};
-    visit_weights(decoder, [&](const std::string& name, at::Tensor& weight) { found.emplace(name, weight.grad()); });
+    visit_weights(decoder,
+                  [&](const std::string& name, at::Tensor& weight) { found.emplace(name, weight.grad()); });
     return found;
 }
 
@@ -188,7 +197,8 @@ TEST(Decoder, SharedPromptsEqualFlatOnesInDouble) {
         const auto flat = scored_rows_and_grads(decoder, pack_records(records, false), {});
         for (const auto& [name, values] : flat) {
             const double size = values.abs().max().item<double>();
-            EXPECT_TRUE(close(shared.at(name), values, 1e-9 * std::max(1.0, size))) << architecture << " " << name;
+            EXPECT_TRUE(close(shared.at(name), values, 1e-9 * std::max(1.0, size)))
+                << architecture << " " << name;
         }
     }
 }
@@ -223,8 +233,10 @@ TEST(Decoder, Bfloat16StaysNearFloatAndGradientsReachTheMaster) {
     const auto narrow = scored_rows_and_grads(decoder, batch, {.compute = Compute::bfloat16});
     EXPECT_EQ(narrow.at("rows").scalar_type(), at::kBFloat16);
     EXPECT_LT((narrow.at("rows").to(at::kFloat) - wide.at("rows")).abs().mean().item<double>(), 0.02);
-    for (const auto& [name, values] : narrow)
-        if (name != "rows") EXPECT_EQ(values.scalar_type(), at::kFloat) << name;
+    for (const auto& [name, values] : narrow) {
+        if (name == "rows") continue;
+        EXPECT_EQ(values.scalar_type(), at::kFloat) << name;
+    }
 }
 
 TEST(Decoder, ThreadsChangeNoBitOfTheGradientsOfNorms) {
@@ -267,7 +279,8 @@ TEST(Decoder, NamesShapesAndCount) {
     EXPECT_EQ(seen, 3 + 2 * 11);
     EXPECT_EQ(shapes.at("model.layers.1.self_attn.k_proj.weight"), (std::vector<std::int64_t>{12, 20}));
     EXPECT_EQ(shapes.at("lm_head.weight"), (std::vector<std::int64_t>{37, 20}));
-    EXPECT_EQ(weight_count(decoder), 2 * 37 * 20 + 20 + 2 * (2 * 20 + 2 * 24 * 20 + 2 * 12 * 20 + 2 * 6 + 3 * 28 * 20));
+    EXPECT_EQ(weight_count(decoder),
+              2 * 37 * 20 + 20 + 2 * (2 * 20 + 2 * 24 * 20 + 2 * 12 * 20 + 2 * 6 + 3 * 28 * 20));
 }
 
 TEST(Decoder, CopiesDoNotShare) {

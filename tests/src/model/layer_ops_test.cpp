@@ -48,7 +48,8 @@ void expect_close(const TensorList& a, const TensorList& b, double tolerance) {
     for (std::size_t i = 0; i < a.size(); ++i) {
         ASSERT_EQ(a[i].scalar_type(), b[i].scalar_type()) << i;
         EXPECT_TRUE(close(a[i].to(at::kDouble), b[i].to(at::kDouble), tolerance))
-            << "tensor " << i << ": " << (a[i].to(at::kDouble) - b[i].to(at::kDouble)).abs().max().item<double>();
+            << "tensor " << i << ": "
+            << (a[i].to(at::kDouble) - b[i].to(at::kDouble)).abs().max().item<double>();
     }
 }
 
@@ -97,7 +98,8 @@ TEST(SwiGlu, EqualsItsComposition) {
         const auto with = [](auto function) {
             return [function](const TensorList& in) -> TensorList { return {function(in[0])}; };
         };
-        expect_close(outputs_and_grads(with(swiglu), inputs), outputs_and_grads(with(swiglu_composite), inputs),
+        expect_close(outputs_and_grads(with(swiglu), inputs),
+                     outputs_and_grads(with(swiglu_composite), inputs),
                      p.branch == at::kBFloat16 ? 0.5 : p.tolerance);
     }
 }
@@ -127,13 +129,15 @@ TEST(PackedAttention, EqualsItsComposition) {
             if (p.residual != p.branch) continue;
             const auto plan = plan_of(batch, s.heads, s.kv_heads, s.head_dim,
                                       p.branch == at::kDouble ? at::kDouble : at::kFloat);
-            const TensorList inputs{noise({batch.tokens(), (s.heads + 2 * s.kv_heads) * s.head_dim}, p.branch, 5)};
+            const TensorList inputs{
+                noise({batch.tokens(), (s.heads + 2 * s.kv_heads) * s.head_dim}, p.branch, 5)};
             expect_close(
-                outputs_and_grads([&](const TensorList& in) -> TensorList { return {packed_attention(in[0], plan)}; },
-                                  inputs),
                 outputs_and_grads(
-                    [&](const TensorList& in) -> TensorList { return {packed_attention_composite(in[0], *plan)}; },
+                    [&](const TensorList& in) -> TensorList { return {packed_attention(in[0], plan)}; },
                     inputs),
+                outputs_and_grads([&](const TensorList& in)
+                                      -> TensorList { return {packed_attention_composite(in[0], *plan)}; },
+                                  inputs),
                 p.tolerance);
         }
 }

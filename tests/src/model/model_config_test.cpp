@@ -60,8 +60,11 @@ TEST(ModelConfig, DefaultsFollowTheArchitecture) {
 }
 
 TEST(ModelConfig, ReadsLlama3RopeInBothSpellings) {
-    const json numbers = {{"rope_type", "llama3"}, {"factor", 32.0}, {"low_freq_factor", 1.0},
-                          {"high_freq_factor", 4.0}, {"original_max_position_embeddings", 8192}};
+    const json numbers = {{"rope_type", "llama3"},
+                          {"factor", 32.0},
+                          {"low_freq_factor", 1.0},
+                          {"high_freq_factor", 4.0},
+                          {"original_max_position_embeddings", 8192}};
     json old_style = qwen2_json(), new_style = qwen2_json();
     old_style["rope_scaling"] = numbers;
     new_style.erase("rope_theta");
@@ -87,11 +90,12 @@ TEST(ModelConfig, JsonRoundTrip) {
 }
 
 TEST(ModelConfig, RefusesByName) {
-    EXPECT_EQ(refusal({}), "(accepted)");
+    EXPECT_EQ(refusal(json::object()), "(accepted)");
     EXPECT_THAT(refusal({{"architectures", {"MixtralForCausalLM"}}}), HasSubstr("MixtralForCausalLM"));
     EXPECT_THAT(refusal({{"hidden_act", "gelu"}}), HasSubstr("\"hidden_act\" is \"gelu\""));
     EXPECT_THAT(refusal({{"use_sliding_window", true}}), HasSubstr("sliding-window"));
-    EXPECT_THAT(refusal({{"layer_types", {"full_attention", "sliding_attention"}}}), HasSubstr("layer_types"));
+    EXPECT_THAT(refusal({{"layer_types", {"full_attention", "sliding_attention"}}}),
+                HasSubstr("layer_types"));
     EXPECT_THAT(refusal({{"attention_bias", true}}), HasSubstr("attention_bias"));
     EXPECT_THAT(refusal({{"mlp_bias", true}}), HasSubstr("mlp_bias"));
     EXPECT_THAT(refusal({{"quantization_config", {{"bits", 4}}}}), HasSubstr("quantised"));

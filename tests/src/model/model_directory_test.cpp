@@ -109,9 +109,11 @@ TEST(ModelDirectory, RefusesWeightsThatDoNotFitTheConfig) {
                 HasSubstr("one dtype"));
     EXPECT_THAT(error_after([&](TensorMap& t) { t["model.layers.7.mlp.up_proj.weight"] = t[name]; }),
                 HasSubstr("model.layers.7.mlp.up_proj.weight"));
-    EXPECT_EQ(error_after([&](TensorMap& t) { t["lm_head.weight"] = t["model.embed_tokens.weight"]; }), "(loaded)");
-    EXPECT_THAT(error_after([&](TensorMap& t) { t["lm_head.weight"] = t["model.embed_tokens.weight"] * 2.0; }),
-                HasSubstr("differs from the embedding"));
+    EXPECT_EQ(error_after([&](TensorMap& t) { t["lm_head.weight"] = t["model.embed_tokens.weight"]; }),
+              "(loaded)");
+    EXPECT_THAT(
+        error_after([&](TensorMap& t) { t["lm_head.weight"] = t["model.embed_tokens.weight"] * 2.0; }),
+        HasSubstr("differs from the embedding"));
     const fs::path directory = saved(decoder, "bare");
     fs::remove(directory / "model.safetensors");
     EXPECT_THAT(load_error(directory), HasSubstr("pickled weights"));

@@ -76,7 +76,8 @@ inline PackedBatch pack_records(const std::vector<TestRecord>& records, bool sha
                 owners.push_back(batch.answer_count);
             }
             const auto end = static_cast<std::int64_t>(ids.size());
-            batch.segments.push_back({begin, end, joined ? 0 : record_begin, joined ? 0 : record_begin + prompt});
+            batch.segments.push_back(
+                {begin, end, joined ? 0 : record_begin, joined ? 0 : record_begin + prompt});
             ++batch.answer_count;
         }
     }

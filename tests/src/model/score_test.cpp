@@ -39,7 +39,8 @@ std::vector<at::Tensor> naive_head(at::ScalarType dtype, std::int64_t begin, std
     return {logprob.detach(), c.hidden.grad(), c.head.grad()};
 }
 
-std::vector<at::Tensor> fused_head(at::ScalarType dtype, std::int64_t begin, std::int64_t end, std::int64_t chunk) {
+std::vector<at::Tensor> fused_head(at::ScalarType dtype, std::int64_t begin, std::int64_t end,
+                                   std::int64_t chunk) {
     HeadCase c = head_case(dtype);
     const at::Tensor logprob = head_logprobs(c.hidden, c.head, c.label, begin, end, chunk);
     (logprob * c.direction).sum().backward();
@@ -50,7 +51,8 @@ TEST(HeadLogprobs, EqualsTheNaivePathInAnyChunks) {
     for (const auto& [dtype, tolerance] : {std::pair{at::kDouble, 1e-11}, std::pair{at::kFloat, 1e-5}})
         for (const auto& [begin, end] : {std::pair{0, 41}, std::pair{5, 35}})
             for (const std::int64_t chunk : {1, 7, 23, 1000}) {
-                const auto expected = naive_head(dtype, begin, end), got = fused_head(dtype, begin, end, chunk);
+                const auto expected = naive_head(dtype, begin, end),
+                           got = fused_head(dtype, begin, end, chunk);
                 for (std::size_t i = 0; i < 3; ++i) {
                     const double size = std::max(1.0, expected[i].abs().max().item<double>());
                     EXPECT_TRUE(close(got[i], expected[i], tolerance * size)) << i << " chunk " << chunk;
@@ -104,8 +106,8 @@ TEST(ScoreAnswers, RefusesALabelOutsideTheRange) {
     const Decoder decoder = lively_decoder(small_config("qwen2"), 1, at::kFloat);
     const PackedBatch batch = pack_records({{{1, 2}, {{{20, 21, 9}, {}}}}}, true);
     EXPECT_THAT([&] { score_answers(decoder, batch, {.vocab_begin = 10, .vocab_end = 30}); },
-                testing::ThrowsMessage<DataError>(testing::AllOf(testing::HasSubstr("scored position 2"),
-                                                                 testing::HasSubstr("the id 9"))));
+                testing::ThrowsMessage<DataError>(
+                    testing::AllOf(testing::HasSubstr("scored position 2"), testing::HasSubstr("the id 9"))));
 }
 
 }  // namespace

@@ -1,0 +1,119 @@
+// linvox_bench [NAME-PART]: times the benchmarks whose name contains NAME-PART, prints one line each
+// and keeps the rounds in bench/results/.
+#include "bench/bench.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <cstdio>
+#include <fstream>
+#include <memory>
+#include <nlohmann/json.hpp>
+
+#include "src/base/files.h"
+#include "src/base/jsonl.h"
+#include "src/base/parallel.h"
+#include "src/base/text.h"
+
+namespace linvox {
+namespace {
+
+double seconds_of(const std::function<void()>& work) {
+    const auto start = std::chrono::steady_clock::now();
+    work();
+    return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+}
+
+// Linear between neighbours; `values` sorted.
+double quantile(const std::vector<double>& values, double q) {
+    const double at = q * static_cast<double>(values.size() - 1);
+    const auto below = static_cast<std::size_t>(at);
+    const std::size_t above = std::min(below + 1, values.size() - 1);
+    return values[below] + (at - static_cast<double>(below)) * (values[above] - values[below]);
+}
+
+std::string output_of(const std::string& command) {
+    const std::unique_ptr<std::FILE, int (*)(std::FILE*)> pipe(::popen(command.c_str(), "r"), ::pclose);
+    std::string text;
+    std::array<char, 256> block{};
+    while (pipe && std::fgets(block.data(), block.size(), pipe.get())) text += block.data();
+    return trim(text);
+}
+
+std::string processor_name() {
+    std::ifstream info("/proc/cpuinfo");
+    for (std::string line; std::getline(info, line);) {
+        if (line.starts_with("model name")) return trim(line.substr(line.find(':') + 1));
+    }
+    return "unknown";
+}
+
+}  // namespace
+
+Measurement measure(const Benchmark& benchmark, double budget_s) {
+    const std::function<void()> round = benchmark.prepare();
+    round();
+    Measurement result{benchmark.name, benchmark.size, {}};
+    for (double spent = 0; result.seconds.size() < 5 || (spent < budget_s && result.seconds.size() < 1000);) {
+        result.seconds.push_back(seconds_of(round));
+        spent += result.seconds.back();
+    }
+    std::vector<double> sorted = result.seconds;
+    std::sort(sorted.begin(), sorted.end());
+    result.median_s = quantile(sorted, 0.5);
+    result.spread = (quantile(sorted, 0.75) - quantile(sorted, 0.25)) / result.median_s;
+    return result;
+}
+
+Machine this_machine() {
+    const std::string git = "git -C '" LINVOX_SOURCE_DIR "' ";
+    std::string commit = output_of(git + "rev-parse --short HEAD 2>/dev/null");
+    const bool changed = !output_of(git + "status --porcelain --untracked-files=no 2>/dev/null").empty();
+    if (commit.empty()) commit = "unknown";
+    return {processor_name(), "gcc " __VERSION__, changed ? commit + "+" : commit, core_count()};
+}
+
+std::filesystem::path keep(const std::vector<Measurement>& measurements,
+                           const std::filesystem::path& folder) {
+    const Machine machine = this_machine();
+    nlohmann::json document = {{"processor", machine.processor},
+                               {"cores", machine.cores},
+                               {"compiler", machine.compiler},
+                               {"commit", machine.commit}};
+    for (const Measurement& m : measurements) {
+        document["benchmarks"].push_back({{"name", m.name},
+                                          {"size", m.size},
+                                          {"median_s", m.median_s},
+                                          {"spread", m.spread},
+                                          {"seconds", m.seconds}});
+    }
+    ensure_directory(folder);
+    const auto file = folder / (machine.commit + ".json");
+    write_json(file, document);
+    return file;
+}
+
+}  // namespace linvox
+
+int main(int argc, char** argv) {
+    using namespace linvox;
+    const std::string wanted = argc > 1 ? argv[1] : "";
+    std::vector<Measurement> measurements;
+    fmt::print("{:<24} {:<36} {:>12} {:>8} {:>7}\n", "benchmark", "size", "median", "spread", "rounds");
+    for (const Benchmark& benchmark : all_benchmarks()) {
+        if (benchmark.name.find(wanted) == std::string::npos) continue;
+        const Measurement m = measurements.emplace_back(measure(benchmark, 1.0));
+        fmt::print("{:<24} {:<36} {:>9.3f} ms {:>6.1f} % {:>7}\n", m.name, m.size, m.median_s * 1e3,
+                   m.spread * 100, m.seconds.size());
+        std::fflush(stdout);
+    }
+    if (measurements.empty()) {
+        fmt::print(stderr, "no benchmark has '{}' in its name\n", wanted);
+        return 2;
+    }
+    fmt::print("commit {}; rounds in {}\n", this_machine().commit,
+               keep(measurements, LINVOX_SOURCE_DIR "/bench/results").string());
+    return 0;
+}
