@@ -15,7 +15,10 @@ function(linvox_flags target)
 endfunction()
 
 # Sources whose file-local names meet those of a neighbour in one unity file.
-set(LINVOX_NOT_UNITY)
+set(LINVOX_NOT_UNITY
+  src/text/lexicon.cpp src/text/written_numbers.cpp eval/report_files.cpp eval/report_markup.cpp
+  audio/codec/pca.cpp src/train/sft.cpp src/recipe/prepared.cpp src/recipe/stage_evaluate.cpp
+  src/recipe/stage_pairs.cpp src/recipe/stage_prepare.cpp src/recipe/stage_synthesise.cpp)
 
 function(linvox_unity target)
   if(LINVOX_UNITY)

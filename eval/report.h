@@ -1,7 +1,7 @@
 // The evaluation report: from scored items to one directory that a browser shows from disk.
 //
 //   report.json (linvox.report/1, strict JSON) + media/  ->  everything else:
-//   index.html  listening.html  summary.md  summary.csv  utterances.csv
+//   index.html  summary.md  summary.csv  utterances.csv  utterances_wide.csv
 //
 // Nothing here scores audio, and no number is dropped: what failed is null with its reason.
 #pragma once

@@ -1,7 +1,10 @@
 #include "src/recipe/judge_tts.h"
 
+#include <algorithm>
 #include <cmath>
+#include <limits>
 #include <numbers>
+#include <numeric>
 
 #include "eval/dtw.h"
 #include "eval/mcd.h"
@@ -59,47 +62,63 @@ double CodeDistortion::distance_db(std::span<const float> reference, std::span<c
     return kMcdScale * path.cost / static_cast<double>(path.path_length);
 }
 
-PhoneFit::PhoneFit(const std::vector<PreparedClip>& training, std::int32_t codebook_size)
-    : size_(codebook_size) {
-    constexpr double kPriorWeight = 100;  // pseudo-counts of P(code) in every phone's histogram
-    const auto size = static_cast<std::size_t>(size_);
-    std::map<std::string, std::vector<double>> counts;
-    prior_.assign(size, 1.0);
-    for (const PreparedClip& clip : training)
-        for (const CodedVariant& variant : clip.variants) {
-            const auto units = rescale_units(clip.units, static_cast<std::int32_t>(clip.codes().size()),
-                                             static_cast<std::int32_t>(variant.codes.size()));
-            for (const AlignedUnit& unit : units) {
+namespace {
+
+using Histograms = std::map<std::string, std::vector<double>>;
+
+/// Counts of codes under each phone, over all codings of the clips.
+Histograms count_codes(const std::vector<PreparedClip>& clips, std::size_t size) {
+    Histograms counts;
+    for (const PreparedClip& clip : clips)
+        for (const CodedVariant& variant : clip.variants)
+            for (const AlignedUnit& unit :
+                 rescale_units(clip.units, static_cast<std::int32_t>(clip.codes().size()),
+                               static_cast<std::int32_t>(variant.codes.size()))) {
                 auto& histogram = counts.try_emplace(unit.unit, size, 0.0).first->second;
-                for (std::int32_t t = unit.begin; t < unit.end; ++t) {
-                    const auto code = static_cast<std::size_t>(variant.codes[static_cast<std::size_t>(t)]);
-                    histogram[code] += 1;
-                    prior_[code] += 1;
-                }
+                for (std::int32_t t = unit.begin; t < unit.end; ++t)
+                    histogram[static_cast<std::size_t>(variant.codes[static_cast<std::size_t>(t)])] += 1;
             }
-        }
-    double total = 0;
-    for (const double value : prior_) total += value;
-    for (double& value : prior_) value /= total;
-    for (auto& [phone, histogram] : counts) {
-        double sum = 0;
-        for (const double value : histogram) sum += value;
+    return counts;
+}
+
+double sum_of(const std::vector<double>& values) { return std::accumulate(values.begin(), values.end(), 0.0); }
+
+}  // namespace
+
+PhoneFit::PhoneFit(const std::vector<PreparedClip>& training, std::int32_t codebook_size) {
+    constexpr double kPriorWeight = 100;  // pseudo-counts of P(code) in every phone's histogram
+    const auto size = static_cast<std::size_t>(codebook_size);
+    const Histograms counts = count_codes(training, size);
+    std::vector<double> prior(size, 1.0);
+    for (const auto& [phone, histogram] : counts)
+        for (std::size_t c = 0; c < size; ++c) prior[c] += histogram[c];
+    const double total = sum_of(prior);
+    for (double& value : prior) value /= total;
+    for (const auto& [phone, histogram] : counts) {
+        const double sum = sum_of(histogram);
         std::vector<double>& ratio = log_ratio_[phone];
         for (std::size_t c = 0; c < size; ++c)
-            ratio.push_back(
-                std::log((histogram[c] + kPriorWeight * prior_[c]) / (sum + kPriorWeight) / prior_[c]));
+            ratio.push_back(std::log((histogram[c] + kPriorWeight * prior[c]) / (sum + kPriorWeight) / prior[c]));
     }
 }
 
 double PhoneFit::score(const std::vector<AlignedUnit>& units, std::span<const std::int32_t> codes) const {
-    double sum = 0;
+    double total = 0;
     for (const AlignedUnit& unit : units) {
-        const auto found = log_ratio_.find(unit.unit);
-        if (found == log_ratio_.end()) continue;
-        for (std::int32_t t = unit.begin; t < unit.end; ++t)
-            sum += found->second[static_cast<std::size_t>(codes[static_cast<std::size_t>(t)])];
+        double own = -std::numeric_limits<double>::infinity(), evidence = 0;
+        std::vector<double> scores;
+        for (const auto& [phone, ratio] : log_ratio_) {
+            double sum = 0;
+            for (std::int32_t t = unit.begin; t < unit.end; ++t)
+                sum += ratio[static_cast<std::size_t>(codes[static_cast<std::size_t>(t)])];
+            if (phone == unit.unit) own = sum;
+            scores.push_back(sum);
+        }
+        const double best = *std::max_element(scores.begin(), scores.end());
+        for (const double score : scores) evidence += std::exp(score - best);
+        total += std::max(kWorst, own - best - std::log(evidence));
     }
-    return sum / static_cast<double>(codes.size());
+    return total / static_cast<double>(units.size());
 }
 
 namespace {

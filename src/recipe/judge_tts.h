@@ -35,18 +35,18 @@ private:
     std::vector<float> table_;  // [K, 2, 13]
 };
 
-/// How well codes fit the phones they stand for: mean over codes of ln P(code | phone) / P(code),
-/// P from counts over aligned training clips, smoothed towards P(code). Nats per code.
+/// Goodness of pronunciation from codes (after Witt and Young, Speech Communication 30, 2000): per
+/// unit ln P(phone | its codes) under equal priors, codes independent given the phone, P(code | phone)
+/// from counts over aligned training clips smoothed towards P(code); floored at kWorst, mean over units.
 class PhoneFit {
 public:
+    static constexpr double kWorst = -10.0;
     PhoneFit(const std::vector<PreparedClip>& training, std::int32_t codebook_size);
-    /// `units` with frames of `codes`.
+    /// `units` with frames of `codes`; nats, at most 0.
     double score(const std::vector<AlignedUnit>& units, std::span<const std::int32_t> codes) const;
 
 private:
-    std::int32_t size_;
-    std::vector<double> prior_;                             // [K]
-    std::map<std::string, std::vector<double>> log_ratio_;  // [K] per phone
+    std::map<std::string, std::vector<double>> log_ratio_;  // phone -> ln P(code | phone) / P(code), [K]
 };
 
 /// Everything a candidate is compared with.

@@ -33,10 +33,10 @@ TEST(PhoneFit, PrefersCodesOfTheRightPhone) {
     const std::vector<std::int32_t> codes = {0, 1, 2, 3};
     const double right = fit.score({{"A", 0, 2}, {"B", 2, 4}}, codes);
     const double wrong = fit.score({{"B", 0, 2}, {"A", 2, 4}}, codes);
-    // P(0 | A) is near 1/2 and P(0) is 1/4: the smoothed ratio is a little below ln 2.
-    EXPECT_GT(right, 0.5);
-    EXPECT_LT(right, std::log(2.0));
-    EXPECT_LT(wrong, -0.5);
+    // By hand: 300 counts of A on codes 0 and 1 (150 each), 100 pseudo-counts of the prior 151/604 each,
+    // so P(0 | A) = (150 + 25) / 400 and P(0 | B) = 25 / 400: odds of 7 a code, 49 a unit of two.
+    EXPECT_NEAR(right, std::log(49.0 / 50.0), 1e-9);
+    EXPECT_NEAR(wrong, std::log(1.0 / 50.0), 1e-9);
 }
 
 TEST(CodeDistortion, ZeroForItselfAndTheKernelForOneCepstrum) {
