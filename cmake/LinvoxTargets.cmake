@@ -23,6 +23,8 @@ set(LINVOX_NOT_UNITY
 function(linvox_unity target)
   if(LINVOX_UNITY)
     set_target_properties(${target} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE 6)
+    # The warning excepts main files only, and here every source is an included one.
+    target_compile_options(${target} PRIVATE -Wno-subobject-linkage)
     set_source_files_properties(${LINVOX_NOT_UNITY} PROPERTIES SKIP_UNITY_BUILD_INCLUSION ON)
   endif()
 endfunction()

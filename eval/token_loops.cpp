@@ -25,6 +25,18 @@ Stretch longest_stretch(std::span<const std::int32_t> tokens, std::size_t period
     return best;
 }
 
+/// Whether a divisor of `period` repeats over as many tokens: a pause of one token is no loop of period 16.
+bool is_multiple(const std::vector<std::int64_t>& covered, std::int64_t period) {
+    for (std::int64_t divisor = 1; divisor <= period / 2; ++divisor) {
+        const bool divides = period % divisor == 0;
+        if (divides &&
+            covered[static_cast<std::size_t>(divisor)] >= covered[static_cast<std::size_t>(period)]) {
+            return true;
+        }
+    }
+    return false;
+}
+
 }  // namespace
 
 std::int64_t longest_run(std::span<const std::int32_t> tokens) {
@@ -39,8 +51,11 @@ std::int64_t longest_run(std::span<const std::int32_t> tokens) {
 TokenLoop token_loop(std::span<const std::int32_t> tokens, double frame_rate, std::int64_t longest_period) {
     TokenLoop best;
     const auto size = static_cast<std::int64_t>(tokens.size());
+    std::vector<std::int64_t> covered = {0};  // per period: tokens in its longest repeating part
     for (std::int64_t period = 1; period <= std::min(longest_period, size - 1); ++period) {
         const Stretch stretch = longest_stretch(tokens, static_cast<std::size_t>(period));
+        covered.push_back(stretch.length + period);
+        if (is_multiple(covered, period)) continue;
         const std::int64_t copies = 1 + stretch.length / period;
         const bool flagged =
             period >= 16 ? copies >= 4 : static_cast<double>(stretch.length) >= 2 * frame_rate;

@@ -20,7 +20,8 @@ struct TokenLoop {
     bool flagged = false;      // period >= 16 and copies >= 4, or period < 16 and stretch >= 2 s
 };
 /// Periods from 1 to `longest_period`. `best` is the period with most copies; the smaller one on a tie.
-/// `flagged` looks at all periods.
+/// Multiples of a shorter period that repeats over as many tokens do not count. `flagged` looks at all
+/// periods.
 TokenLoop token_loop(std::span<const std::int32_t> tokens, double frame_rate,
                      std::int64_t longest_period = 1024);
 

@@ -12,7 +12,6 @@ TomlPlace place_of(const toml::source_region& region, int source) {
 }
 
 TomlValue convert(const toml::node& node, int source) {
-    using Kind = TomlValue::Kind;
     TomlValue value;
     value.place = place_of(node.source(), source);
     if (const auto* table = node.as_table()) {
@@ -21,22 +20,22 @@ TomlValue convert(const toml::node& node, int source) {
             value.items.push_back(convert(member, source));
         }
     } else if (const auto* list = node.as_array()) {
-        value.kind = Kind::list;
+        value.kind = TomlValue::Kind::list;
         for (const toml::node& item : *list) value.items.push_back(convert(item, source));
     } else if (const auto* text = node.as_string()) {
-        value.kind = Kind::text;
+        value.kind = TomlValue::Kind::text;
         value.text = text->get();
     } else if (const auto* integer = node.as_integer()) {
-        value.kind = Kind::integer;
+        value.kind = TomlValue::Kind::integer;
         value.integer = integer->get();
     } else if (const auto* real = node.as_floating_point()) {
-        value.kind = Kind::real;
+        value.kind = TomlValue::Kind::real;
         value.real = real->get();
     } else if (const auto* boolean = node.as_boolean()) {
-        value.kind = Kind::boolean;
+        value.kind = TomlValue::Kind::boolean;
         value.boolean = boolean->get();
     } else {
-        value.kind = Kind::date;
+        value.kind = TomlValue::Kind::date;
     }
     return value;
 }

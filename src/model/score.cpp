@@ -32,9 +32,10 @@ SequenceScore score_answers(const Decoder& decoder, const PackedBatch& batch, co
     const at::Device device = hidden_TD.device();
     const at::Tensor answer_N = batch.answer_N.to(device);
     SequenceScore score;
-    score.logprob_N = head_logprobs(
-        hidden_TD.index_select(0, batch.row_N.to(device)), head_weight(decoder).to(hidden_TD.scalar_type()),
-        batch.label_N.to(device), config.vocab_begin, vocab_end, config.head_chunk_rows);
+    score.logprob_N =
+        head_logprobs(hidden_TD.index_select(0, batch.row_N.to(device)),
+                      head_weight(decoder).to(hidden_TD.scalar_type()), batch.label_N.to(device),
+                      config.vocab_begin, vocab_end, config.head_chunk_rows, config.keep_logits_bytes);
     score.logprob_sum_A =
         at::zeros({batch.answer_count}, score.logprob_N.options()).index_add(0, answer_N, score.logprob_N);
     score.token_count_A = at::bincount(answer_N, {}, batch.answer_count);

@@ -1,6 +1,6 @@
 // Log-probabilities of answers: the one path for policy, reference and evaluation.
 // Only rows that predict a scored token reach the vocabulary head, in chunks whose logits are computed
-// again in backward, so memory does not grow with length times vocabulary.
+// again in backward, so memory does not grow with length times vocabulary (small ones are kept).
 // N scored positions, A answers, T tokens, D hidden size.
 #pragma once
 
@@ -17,6 +17,7 @@ struct ScoreConfig {
     ForwardOptions forward;
     std::int64_t vocab_begin = 0, vocab_end = 0;  // half-open range the softmax runs over; 0, 0: all ids
     std::int64_t head_chunk_rows = 1024;          // rows of logits in memory at a time
+    std::int64_t keep_logits_bytes = 64 << 20;    // all logits at most this large stay for backward instead
 };
 
 struct SequenceScore {
@@ -30,8 +31,10 @@ struct SequenceScore {
 SequenceScore score_answers(const Decoder& decoder, const PackedBatch& batch, const ScoreConfig& config);
 
 /// logprob_N of labels under softmax(hidden_ND head_VD^T) restricted to [vocab_begin, vocab_end): the head
-/// alone, for callers that hold hidden states. Gradients flow to hidden_ND and head_VD.
+/// alone, for callers that hold hidden states. Gradients flow to hidden_ND and head_VD. With
+/// keep_logits_bytes = 0 the logits are always computed again in backward.
 at::Tensor head_logprobs(const at::Tensor& hidden_ND, const at::Tensor& head_VD, const at::Tensor& label_N,
-                         std::int64_t vocab_begin, std::int64_t vocab_end, std::int64_t chunk_rows);
+                         std::int64_t vocab_begin, std::int64_t vocab_end, std::int64_t chunk_rows,
+                         std::int64_t keep_logits_bytes = 0);
 
 }  // namespace linvox

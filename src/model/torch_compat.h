@@ -4,7 +4,7 @@
 namespace linvox {
 
 /// Threads of one tensor operation (all of src/model and src/generate included); 0: every core this process
-/// may use. The only place that sets them.
+/// may use. The only place that sets them. Also lets the C library keep freed memory up to 512 MiB.
 void configure_threads(int threads);
 
 /// Whether this CPU has matrix units for bfloat16 (AMX), so that bfloat16 products beat float32 ones. On a

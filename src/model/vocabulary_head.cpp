@@ -1,10 +1,10 @@
-// head_logprobs of score.h: the vocabulary head with a log-softmax that keeps no logits.
+// head_logprobs of score.h: the vocabulary head with a log-softmax that computes its logits again in
+// backward.
 #include <ATen/TensorOperators.h>
-#include <ATen/ops/cat.h>
+#include <ATen/core/grad_mode.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/logsumexp.h>
 #include <ATen/ops/mm.h>
-#include <ATen/ops/softmax.h>
 #include <ATen/ops/zeros.h>
 #include <fmt/format.h>
 #include <torch/csrc/autograd/custom_function.h>
@@ -87,8 +87,9 @@ void for_each_chunk(std::int64_t rows, std::int64_t chunk_rows, const Visit& vis
 struct HeadFunction : torch::autograd::Function<HeadFunction> {
     static at::Tensor forward(AutogradContext* context, const at::Tensor& hidden_ND,
                               const at::Tensor& head_VD, const at::Tensor& label_N, std::int64_t vocab_begin,
-                              std::int64_t vocab_end, std::int64_t chunk_rows) {
+                              std::int64_t vocab_end, std::int64_t chunk_rows, bool keep_logits) {
         const std::int64_t rows = hidden_ND.size(0);
+        at::Tensor kept_NR;
         const auto options = hidden_ND.options().dtype(logit_type(hidden_ND));
         at::Tensor logprob_N = at::empty({rows}, options), log_sum_exp_N = at::empty({rows}, options);
         const at::Tensor head_DR = head_VD.slice(0, vocab_begin, vocab_end).t();
@@ -97,8 +98,9 @@ struct HeadFunction : torch::autograd::Function<HeadFunction> {
             const at::Tensor logits_CR = at::mm(hidden_ND.slice(0, begin, end), head_DR).to(options.dtype());
             pick(logits_CR, index_N.slice(0, begin, end), logprob_N.slice(0, begin, end),
                  log_sum_exp_N.slice(0, begin, end));
+            if (keep_logits) kept_NR = logits_CR;  // one chunk of all rows
         });
-        context->save_for_backward({hidden_ND, head_VD, index_N, log_sum_exp_N});
+        context->save_for_backward({hidden_ND, head_VD, index_N, log_sum_exp_N, kept_NR});
         context->saved_data["vocab_begin"] = vocab_begin;
         context->saved_data["vocab_end"] = vocab_end;
         context->saved_data["chunk_rows"] = chunk_rows;
@@ -108,7 +110,7 @@ struct HeadFunction : torch::autograd::Function<HeadFunction> {
     static variable_list backward(AutogradContext* context, variable_list grads) {
         const auto saved = context->get_saved_variables();
         const at::Tensor &hidden_ND = saved[0], &head_VD = saved[1], &index_N = saved[2],
-                         &log_sum_exp_N = saved[3];
+                         &log_sum_exp_N = saved[3], &kept_NR = saved[4];
         const std::int64_t vocab_begin = context->saved_data["vocab_begin"].toInt();
         const std::int64_t vocab_end = context->saved_data["vocab_end"].toInt();
         const at::Tensor head_RD = head_VD.slice(0, vocab_begin, vocab_end);
@@ -122,7 +124,9 @@ struct HeadFunction : torch::autograd::Function<HeadFunction> {
             hidden_ND.size(0), context->saved_data["chunk_rows"].toInt(),
             [&](std::int64_t begin, std::int64_t end) {
                 const at::Tensor hidden_CD = hidden_ND.slice(0, begin, end);
-                at::Tensor logits_CR = at::mm(hidden_CD, head_RD.t()).to(log_sum_exp_N.scalar_type());
+                at::Tensor logits_CR = kept_NR.defined()
+                                           ? kept_NR.clone()
+                                           : at::mm(hidden_CD, head_RD.t()).to(log_sum_exp_N.scalar_type());
                 pick_backward(logits_CR, index_N.slice(0, begin, end), log_sum_exp_N.slice(0, begin, end),
                               grad_N.slice(0, begin, end));
                 logits_CR = logits_CR.to(hidden_ND.scalar_type());
@@ -134,18 +138,24 @@ struct HeadFunction : torch::autograd::Function<HeadFunction> {
                     add_product(grad_head_VD.slice(0, vocab_begin, vocab_end), logits_CR.t(), hidden_CD);
             });
         if (need_head) grad_head_VD = grad_head_VD.to(head_VD.scalar_type());
-        return {grad_hidden_ND, grad_head_VD, at::Tensor(), at::Tensor(), at::Tensor(), at::Tensor()};
+        return {grad_hidden_ND, grad_head_VD, {}, {}, {}, {}, {}};
     }
 };
 
 }  // namespace
 
 at::Tensor head_logprobs(const at::Tensor& hidden_ND, const at::Tensor& head_VD, const at::Tensor& label_N,
-                         std::int64_t vocab_begin, std::int64_t vocab_end, std::int64_t chunk_rows) {
+                         std::int64_t vocab_begin, std::int64_t vocab_end, std::int64_t chunk_rows,
+                         std::int64_t keep_logits_bytes) {
     LINVOX_ASSERT(0 <= vocab_begin && vocab_begin < vocab_end && vocab_end <= head_VD.size(0),
                   "[{}, {}) is not a range of the {} ids", vocab_begin, vocab_end, head_VD.size(0));
     LINVOX_ASSERT(chunk_rows > 0, "chunks of {} rows", chunk_rows);
-    return HeadFunction::apply(hidden_ND, head_VD, label_N, vocab_begin, vocab_end, chunk_rows);
+    const std::int64_t rows = hidden_ND.size(0);
+    const std::int64_t bytes =
+        rows * (vocab_end - vocab_begin) * static_cast<std::int64_t>(c10::elementSize(logit_type(hidden_ND)));
+    const bool keep = at::GradMode::is_enabled() && rows > 0 && bytes <= keep_logits_bytes;
+    return HeadFunction::apply(hidden_ND, head_VD, label_N, vocab_begin, vocab_end, keep ? rows : chunk_rows,
+                               keep);
 }
 
 }  // namespace linvox

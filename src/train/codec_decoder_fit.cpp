@@ -29,7 +29,7 @@ namespace {
 
 constexpr double kRidge = 10.0;
 constexpr std::int64_t kLinearBlock = 8192;
-constexpr double kWaveUnits = 2.0;  // cost of a step with the STFT loss, in steps without
+constexpr double kWaveUnits = 2.5;  // cost of a step with the STFT loss, in steps without
 constexpr double kStftWeight = 0.5;
 constexpr double kWarmup = 0.05;
 constexpr double kFinalRate = 0.01;

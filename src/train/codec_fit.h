@@ -21,11 +21,11 @@ struct CodecFitConfig {
     std::int64_t kmeans_iterations = 12;
     std::string vocoder = "istft";
     std::int64_t channels = 128;
-    std::int64_t mel_steps = 500;
-    std::int64_t wave_steps = 250;
+    std::int64_t mel_steps = 800;
+    std::int64_t wave_steps = 700;
     double learning_rate = 2e-3;
     std::int64_t batch = 8;
-    std::int64_t segment = 128;
+    std::int64_t segment = 64;
     std::int64_t seed = 1;
 
     void visit(ConfigVisitor& v);

@@ -42,8 +42,8 @@ void add_input_noise(PackedBatch& batch, const SftData& data, double share, Rng&
     auto* id = batch.ids_T.mutable_data_ptr<std::int64_t>();
     for (std::int64_t t = 0; t < batch.tokens(); ++t)
         if (id[t] >= data.code_begin && id[t] < data.code_end && rng.uniform() < share)
-            id[t] = data.code_begin +
-                    static_cast<std::int64_t>(rng.below(static_cast<std::uint64_t>(data.code_end - data.code_begin)));
+            id[t] = data.code_begin + static_cast<std::int64_t>(rng.below(
+                                          static_cast<std::uint64_t>(data.code_end - data.code_begin)));
 }
 
 /// The examples of the current epoch and the forward pass over them.
@@ -126,14 +126,14 @@ private:
 std::map<std::string, std::string> sft_identity(const SftData& data, const SftConfig& config) {
     std::map<std::string, std::string> identity = data.identity;
     identity["settings"] = fmt::format(
-        "steps {} token_budget {} accumulate {} dropout {} noise {} precision {} seed {} lr {} betas {} {} decay {} "
+        "steps {} token_budget {} accumulate {} dropout {} noise {} precision {} seed {} lr {} betas {} {} "
+        "decay {} "
         "clip {} "
         "schedule {} {} {} ema {}",
-        config.steps, config.token_budget, config.accumulate, config.dropout, config.input_noise, config.precision,
-        config.seed,
-        config.optimiser.learning_rate, config.optimiser.beta1, config.optimiser.beta2,
-        config.optimiser.weight_decay, config.optimiser.clip_norm, config.schedule.kind,
-        config.schedule.warmup_steps, config.schedule.final_ratio, config.ema_decay);
+        config.steps, config.token_budget, config.accumulate, config.dropout, config.input_noise,
+        config.precision, config.seed, config.optimiser.learning_rate, config.optimiser.beta1,
+        config.optimiser.beta2, config.optimiser.weight_decay, config.optimiser.clip_norm,
+        config.schedule.kind, config.schedule.warmup_steps, config.schedule.final_ratio, config.ema_decay);
     identity["softmax_range"] = fmt::format("{}:{}", data.vocab_begin, data.vocab_end);
     return identity;
 }

@@ -162,7 +162,7 @@ TEST(Generate, PlainAnswersStopOrAreCut) {
         const auto& ids = result.answer.ids;
         EXPECT_THAT(std::vector<std::int32_t>(ids.begin(), ids.end() - 1), testing::Each(testing::Ge(12)));
         EXPECT_EQ(ids.back() == kEos, result.finish == "stop");
-        if (result.finish == "length") EXPECT_EQ(ids.size(), 25u);
+        EXPECT_TRUE(result.finish == "stop" || ids.size() == 25u);
         EXPECT_TRUE(result.answer.given.empty());
         ++(result.finish == "stop" ? stopped : cut);
     }

@@ -136,6 +136,13 @@ TEST(LossState, GoesThroughJsonAndRanks) {
     const LossState back = loss_state_from_json(nlohmann::json::parse(loss_state_to_json(state).dump()));
     EXPECT_EQ(loss_state_to_json(back), loss_state_to_json(state));
     EXPECT_EQ(back.seed, state.seed);
+    EXPECT_EQ(back.step, 12);
+    EXPECT_EQ(back.push_ratio, 1.7);
+    ASSERT_EQ(back.terms.size(), 2u);
+    EXPECT_EQ(back.terms[0].reward_shift, 0.1);
+    EXPECT_EQ((Values{back.terms[1].margin_mean, back.terms[1].margin_std, back.terms[1].beta_scale}),
+              (Values{0.2, 0.3, 0.9}));
+    EXPECT_EQ(pending_sums(back), pending_sums(state));
     std::vector<double> sums = pending_sums(state);
     EXPECT_EQ(sums, (std::vector<double>{1, 2, 3, 4, 5}));
     for (double& v : sums) v *= 2;

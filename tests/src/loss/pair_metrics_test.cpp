@@ -54,6 +54,13 @@ TEST(PairMetrics, ByHand) {
     EXPECT_FALSE(m.contains("loss/positive"));
 }
 
+TEST(PairMetrics, DisplacementCountsFallsBelowTheReference) {
+    const Metrics m = metrics_of(scores_at({1, -1, -1, -1}, {-1, -1, 1, -2}), loss_of("sigmoid"));
+    EXPECT_NEAR(m.at("displacement/chosen"), 0.75, 1e-12);
+    EXPECT_NEAR(m.at("displacement/both"), 0.5, 1e-12);
+    EXPECT_NEAR(m.at("rewards/accuracies"), 0.5, 1e-12);  // a tie is not a win
+}
+
 TEST(PairMetrics, SplitsTheLossAndCountsPairsPastTheTarget) {
     const LossConfig config = loss_of("lpo-ste", {{beta, 0.5}, {gamma, 10}}, "sum");  // m = 1; margins 2, -1
     const Metrics m = metrics_of(two_pairs(), config);

@@ -159,7 +159,9 @@ TEST(StopGradient, Tdpo2FreesTheChosenDivergence) {
     preference_loss(s, e, loss_of("tdpo2"), state).per_pair_B.sum().backward();
     EXPECT_FALSE(e.chosen_kl.grad().defined());
     EXPECT_NEAR(e.rejected_kl.grad().item<double>(), 0.1 * 0.5 * sigmoid(-0.1 * (0.3 - 0.5 * 0.4)), 1e-12);
-    preference_loss(s, e, loss_of("tdpo1"), state).per_pair_B.sum().backward();
+    const at::Tensor tdpo1 = preference_loss(s, e, loss_of("tdpo1"), state).per_pair_B;
+    EXPECT_NEAR(tdpo1.item<double>(), -std::log(sigmoid(0.1 * (0.3 - 0.4))), 1e-12);
+    tdpo1.sum().backward();
     EXPECT_NEAR(e.chosen_kl.grad().item<double>(), -0.1 * sigmoid(-0.1 * (0.3 - 0.4)), 1e-12);
 }
 

@@ -40,9 +40,9 @@ std::vector<at::Tensor> naive_head(at::ScalarType dtype, std::int64_t begin, std
 }
 
 std::vector<at::Tensor> fused_head(at::ScalarType dtype, std::int64_t begin, std::int64_t end,
-                                   std::int64_t chunk) {
+                                   std::int64_t chunk, std::int64_t keep_bytes) {
     HeadCase c = head_case(dtype);
-    const at::Tensor logprob = head_logprobs(c.hidden, c.head, c.label, begin, end, chunk);
+    const at::Tensor logprob = head_logprobs(c.hidden, c.head, c.label, begin, end, chunk, keep_bytes);
     (logprob * c.direction).sum().backward();
     return {logprob.detach(), c.hidden.grad(), c.head.grad()};
 }

@@ -9,14 +9,6 @@
 namespace linvox {
 namespace {
 
-Vocabulary tiny_vocabulary() {
-    Vocabulary vocabulary;
-    vocabulary.units = {"A", "B"};
-    vocabulary.codec_size = 4;
-    vocabulary.unit_kind = "phones";
-    return vocabulary;
-}
-
 std::vector<PreparedClip> training() {
     PreparedClip clip;
     clip.units = {{"A", 0, 300}, {"B", 300, 600}};

@@ -16,6 +16,7 @@ namespace {
 namespace fs = std::filesystem;
 
 SftData data_of() {
+    configure_threads(1);  // bit-equal losses, and no waiting for busy cores
     SftData data;
     data.epoch = [](int, Rng& rng) {
         std::vector<SequenceGroup> groups;
@@ -82,7 +83,6 @@ TEST(Sft, LearnsRisingCodes) {
 }
 
 TEST(Sft, ResumedRunHasTheLossesOfTheUninterruptedOne) {
-    configure_threads(1);
     SftConfig config = config_of(16);
     config.checkpoint_every = 10;
     config.accumulate = 2;
@@ -119,7 +119,6 @@ TEST(Sft, AccumulationEqualsOneLargeBatch) {
 }
 
 TEST(Sft, SameSeedSameRunOtherSeedOtherRun) {
-    configure_threads(1);
     const SftData data = data_of();
     std::vector<std::vector<double>> losses;
     for (const std::int64_t seed : {1, 1, 2}) {
@@ -132,6 +131,25 @@ TEST(Sft, SameSeedSameRunOtherSeedOtherRun) {
     }
     EXPECT_EQ(losses[0], losses[1]);
     EXPECT_NE(losses[0], losses[2]);
+}
+
+TEST(Sft, InputNoiseChangesWhatIsSeenAndNotWhatIsLearnt) {
+    SftData data = data_of();
+    data.code_begin = toy::kCodes;
+    data.code_end = toy::kVocabulary;
+    std::vector<double> first_loss, last_loss;
+    for (const double noise : {0.0, 0.9}) {
+        Decoder decoder = toy::decoder();
+        SftConfig config = config_of(80);
+        config.input_noise = noise;
+        Log log;
+        train_sft(decoder, data, config, log.run());
+        first_loss.push_back(log.losses.front());
+        last_loss.push_back(log.losses.back());
+    }
+    EXPECT_NE(first_loss[0], first_loss[1]);
+    EXPECT_LT(last_loss[0], 1.0);
+    EXPECT_GT(last_loss[1], 1.5);  // codes cannot be told from noise, which is no label
 }
 
 TEST(Sft, BfloatProductsFollowFloat) {
