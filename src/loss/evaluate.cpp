@@ -25,7 +25,8 @@ json values(const at::Tensor& value_B, bool is_batch) {
     json out = json::array();
     for (std::int64_t i = 0; i < value.numel(); ++i) {
         const double number = value.const_data_ptr<double>()[i];
-        LINVOX_REQUIRE(std::isfinite(number), DataError, "the loss or its gradient is not finite here ({})", number);
+        LINVOX_REQUIRE(std::isfinite(number), DataError, "the loss or its gradient is not finite here ({})",
+                       number);
         out.push_back(number);
     }
     return is_batch ? out : out.at(0);

@@ -10,9 +10,9 @@
 
 namespace linvox {
 
-/// Log-ratio under an f-divergence (arXiv 2309.16240): f'(e^x), shifted so that 0 stays 0 (the shift cancels in
-/// a margin): reverse KL x, forward KL 1 - e^-x, Jensen-Shannon ln 2 + log sigmoid(x), alpha
-/// (e^((a - 1) x) - 1) / (a - 1). Exponents are held at 80 in float32.
+/// Log-ratio under an f-divergence (arXiv 2309.16240): f'(e^x), shifted so that 0 stays 0 (the shift cancels
+/// in a margin): reverse KL x, forward KL 1 - e^-x, Jensen-Shannon ln 2 + log sigmoid(x), alpha (e^((a - 1)
+/// x) - 1) / (a - 1). Exponents are held at 80 in float32.
 at::Tensor map_log_ratio(const at::Tensor& x_B, FDivergence divergence, double alpha);
 
 /// Product of both answers' on-policy weights, at most 1 with `clamp` (the authors' choice).

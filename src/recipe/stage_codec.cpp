@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <map>
 #include <nlohmann/json.hpp>
+#include <optional>
 
 #include "audio/activity.h"
 #include "audio/codec/mel_codec.h"
@@ -79,9 +80,10 @@ CodecFitResult fit(const std::vector<ClipRecord>& clips, const std::vector<Wave>
         if (clips[i].used() && clips[i].split == "train") training.emplace_back(waves[i].samples);
     LINVOX_REQUIRE(!training.empty(), DataError,
                    "no training clip can be used; the stage's clips.jsonl says why");
-    Progress progress("codec", "units", 0);
-    return fit_codec(training, config, [&](std::int64_t done, std::int64_t, const std::string& note) {
-        progress.update(done, note);
+    std::optional<Progress> progress;  // the total is known at the first call
+    return fit_codec(training, config, [&](std::int64_t done, std::int64_t total, const std::string& note) {
+        if (!progress) progress.emplace("codec", "units", total);
+        progress->update(done, note);
     });
 }
 
