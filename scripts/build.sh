@@ -15,7 +15,8 @@ jobs=$(nproc)
 [ "$memory_gib" -ge "$jobs" ] || jobs=$((memory_gib > 1 ? memory_gib : 1))
 jobs=${LINVOX_JOBS:-$jobs}
 
-settings=("-DLINVOX_TORCH=$(scripts/find_torch.sh)")
+torch=$(scripts/find_torch.sh)
+settings=("-DLINVOX_TORCH=$torch")
 [ -z "${LINVOX_STRICT:-}" ] || settings+=("-DLINVOX_STRICT=$LINVOX_STRICT")
 # An existing folder keeps the generator and the build type it was made with.
 [ -f "$build/CMakeCache.txt" ] || settings+=(-G Ninja -DCMAKE_BUILD_TYPE=Release)

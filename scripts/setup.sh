@@ -99,4 +99,5 @@ if [ -z "${LINVOX_TORCH:-}" ] && ! scripts/find_torch.sh >/dev/null 2>&1; then
     flock 9
     scripts/find_torch.sh >/dev/null 2>&1 || install_torch
 fi
-say "LibTorch: $(scripts/find_torch.sh)"
+torch=$(scripts/find_torch.sh)
+say "LibTorch: $torch"

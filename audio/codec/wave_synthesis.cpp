@@ -151,7 +151,7 @@ std::vector<float> griffin_lim(std::span<const float> magnitudes, int iterations
                 const std::complex<double> value = fft.spectrum()[k];
                 const std::complex<double> ahead = value - kMomentum * previous[i];
                 previous[i] = value;
-                phase[i] = ahead / (std::abs(ahead) + 1e-9);
+                phase[i] = ahead / (std::sqrt(std::norm(ahead)) + 1e-9);  // abs() would call hypot
             }
         }
     }

@@ -18,7 +18,7 @@ void configure_threads(int threads) {
 #if defined(__GLIBC__)
     // Tensors of one step are freed and wanted again in the next: 7 % of a training step went into page
     // faults.
-    mallopt(M_MMAP_THRESHOLD, 256 << 20);
+    mallopt(M_MMAP_THRESHOLD, 32 << 20);  // the largest glibc takes
     mallopt(M_TRIM_THRESHOLD, 512 << 20);
 #endif
 }

@@ -22,7 +22,7 @@ struct CodecFitConfig {
     std::string vocoder = "istft";
     std::int64_t channels = 128;
     std::int64_t mel_steps = 800;
-    std::int64_t wave_steps = 700;
+    std::int64_t wave_steps = 600;
     double learning_rate = 2e-3;
     std::int64_t batch = 8;
     std::int64_t segment = 64;

@@ -50,9 +50,10 @@ std::vector<at::Tensor> fused_head(at::ScalarType dtype, std::int64_t begin, std
 TEST(HeadLogprobs, EqualsTheNaivePathInAnyChunks) {
     for (const auto& [dtype, tolerance] : {std::pair{at::kDouble, 1e-11}, std::pair{at::kFloat, 1e-5}})
         for (const auto& [begin, end] : {std::pair{0, 41}, std::pair{5, 35}})
-            for (const std::int64_t chunk : {1, 7, 23, 1000}) {
-                const auto expected = naive_head(dtype, begin, end),
-                           got = fused_head(dtype, begin, end, chunk);
+            for (const auto& [chunk, keep] : {std::pair{1, 0}, std::pair{7, 0}, std::pair{23, 0},
+                                              std::pair{1000, 0}, std::pair{7, 1 << 20}}) {
+                const auto expected = naive_head(dtype, begin, end);
+                const auto got = fused_head(dtype, begin, end, chunk, keep);
                 for (std::size_t i = 0; i < 3; ++i) {
                     const double size = std::max(1.0, expected[i].abs().max().item<double>());
                     EXPECT_TRUE(close(got[i], expected[i], tolerance * size)) << i << " chunk " << chunk;
