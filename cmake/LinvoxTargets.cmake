@@ -17,14 +17,15 @@ endfunction()
 # Sources whose file-local names meet those of a neighbour in one unity file.
 set(LINVOX_NOT_UNITY
   src/text/lexicon.cpp src/text/written_numbers.cpp eval/report_files.cpp eval/report_markup.cpp
+  eval/report_page_data.cpp eval/speaker.cpp eval/spectral.cpp
   audio/codec/pca.cpp src/train/sft.cpp src/recipe/prepared.cpp src/recipe/stage_evaluate.cpp
   src/recipe/stage_pairs.cpp src/recipe/stage_prepare.cpp src/recipe/stage_synthesise.cpp)
 
 function(linvox_unity target)
   if(LINVOX_UNITY)
     set_target_properties(${target} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE 6)
-    # The warning excepts main files only, and here every source is an included one.
-    target_compile_options(${target} PRIVATE -Wno-subobject-linkage)
+    # Here every source is an included one, next to names that it does not see otherwise.
+    target_compile_options(${target} PRIVATE -Wno-subobject-linkage -Wno-shadow)
     set_source_files_properties(${LINVOX_NOT_UNITY} PROPERTIES SKIP_UNITY_BUILD_INCLUSION ON)
   endif()
 endfunction()
