@@ -2,14 +2,18 @@
 
 #include "src/base/files.h"
 #include "src/model/torch_compat.h"
+#include "src/recipe/manifest.h"
 #include "src/recipe/stages.h"
 
 namespace linvox {
 namespace {
 
-/// The manifest and every clip it names would be too slow to hash twice; names, sizes and the
-/// manifest itself are enough to notice a change, and codes carry their own digest.
-std::vector<std::filesystem::path> data_files(const RecipeConfig& config) { return {config.data.manifest}; }
+/// The manifest and every clip it names: a changed recording is noticed.
+std::vector<std::filesystem::path> data_files(const RecipeConfig& config) {
+    std::vector<std::filesystem::path> files = {config.data.manifest};
+    for (const Clip& clip : read_manifest(config.data.manifest)) files.push_back(clip.audio);
+    return files;
+}
 
 std::vector<std::filesystem::path> text_files(const RecipeConfig& config) {
     std::vector<std::filesystem::path> files;
