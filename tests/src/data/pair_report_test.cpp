@@ -34,7 +34,7 @@ PairConfig by_wer() {
 
 TEST(PairReport, NumbersByHand) {
     const auto result = build_pairs({group_of("a", {scored(10, 1, 0.1), scored(20, 2, 0.5)}),
-                                     group_of("b", {scored(30, 1, 0.2), scored(20, 2, 0.4)}),
+                                     group_of("b", {scored(36, 1, 0.2), scored(20, 2, 0.4)}),
                                      group_of("c", {scored(5, 1, 0.20), scored(5, 2, 0.22)})},
                                     by_wer());
     const nlohmann::json report = pair_report(result, by_wer());
@@ -42,11 +42,11 @@ TEST(PairReport, NumbersByHand) {
     EXPECT_EQ(report["prompts"]["with_pairs"], 2);
     EXPECT_EQ(report["prompts"]["without"]["gap_too_small"]["examples"][0], "c");
     EXPECT_EQ(report["pairs"]["dropped"]["gap_too_small"]["count"], 1);
-    EXPECT_EQ(report["length"]["chosen"]["mean"], 20.0);    // 10, 30
+    EXPECT_EQ(report["length"]["chosen"]["mean"], 23.0);    // 10, 36
     EXPECT_EQ(report["length"]["rejected"]["mean"], 20.0);  // 20, 20
-    EXPECT_EQ(report["length"]["ratio"], 1.0);
+    EXPECT_EQ(report["length"]["ratio"], 1.15);
     EXPECT_EQ(report["length"]["chosen_longer"], 0.5);
-    EXPECT_NEAR(report["length"]["correlation_with_gap"], -1.0, 1e-12);  // (-10, .4), (10, .2)
+    EXPECT_NEAR(report["length"]["correlation_with_gap"], -1.0, 1e-12);  // (-10, .4), (16, .2)
     EXPECT_NEAR(report["score_gap"]["wer"]["quantiles"]["p50"], 0.3, 1e-12);
     EXPECT_EQ(report["finish"]["chosen"]["stop"], 2);
     EXPECT_EQ(report["language"]["en"], 2);
