@@ -52,19 +52,24 @@ AnswerIndex index_answers(const ReportInput& input) {
     return index;
 }
 
-/// A listed item without an answer of a ranked system is a failure that must be seen. Returns warnings.
+/// A listed item without an answer of a ranked system is a failure that must be seen. A ceiling, which has
+/// one answer where the models have several samples, is missed only where a whole cluster has none.
 std::vector<std::string> add_missing_answers(ReportInput& input) {
     const AnswerIndex index = index_answers(input);
     std::vector<std::string> warnings;
     for (const ReportSystem& system : input.systems) {
+        const auto& place = index.place[index.system.at(system.id)];
+        std::set<std::int64_t> answered;
+        for (std::size_t i = 0; i < place.size(); ++i)
+            if (place[i] >= 0) answered.insert(index.cluster[i]);
         std::int64_t missing = 0;
-        for (const ReportItem& item : input.items) {
-            if (index.place[index.system.at(system.id)][index.item.at(item.id)] >= 0) continue;
+        for (std::size_t i = 0; i < place.size(); ++i) {
+            if (place[i] >= 0 || (system.ceiling && answered.contains(index.cluster[i]))) continue;
             ++missing;
             if (system.ceiling) continue;
             ReportAnswer answer;
             answer.system = system.id;
-            answer.item = item.id;
+            answer.item = input.items[i].id;
             for (const ReportMetric& metric : input.metrics)
                 answer.values.emplace(metric.id, metric_null("missing_file"));
             input.answers.push_back(std::move(answer));

@@ -4,8 +4,8 @@
 #   LINVOX_BUILD   build folder (default: build)
 #   LINVOX_JOBS    compilers at a time (default: the cores, but no more than 1 GiB of memory each)
 #   LINVOX_STRICT  ON makes warnings errors
-#   LINVOX_UNITY   ON compiles several sources at once: less than half the work of a clean build
-#   LINVOX_PCH     ON precompiles the headers of the tests
+#   LINVOX_UNITY   OFF compiles every source alone: twice the work of a clean build, less of a small change
+#   LINVOX_PCH     OFF leaves the headers of the tests uncompiled
 # and what scripts/setup.sh reads.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -19,11 +19,12 @@ jobs=${LINVOX_JOBS:-$jobs}
 
 torch=$(scripts/find_torch.sh)
 settings=("-DLINVOX_TORCH=$torch")
+# An existing folder keeps what it was made with.
+[ -f "$build/CMakeCache.txt" ] ||
+    settings+=(-G Ninja -DCMAKE_BUILD_TYPE=Release -DLINVOX_UNITY=ON -DLINVOX_PCH=ON)
 for option in LINVOX_STRICT LINVOX_UNITY LINVOX_PCH; do
     [ -z "${!option:-}" ] || settings+=("-D$option=${!option}")
 done
-# An existing folder keeps the generator and the build type it was made with.
-[ -f "$build/CMakeCache.txt" ] || settings+=(-G Ninja -DCMAKE_BUILD_TYPE=Release)
 echo "build: configuring $build/"
 cmake -S . -B "$build" "${settings[@]}" >"$build.log" 2>&1 || { cat "$build.log" >&2 && exit 1; }
 rm -f "$build.log"

@@ -1,7 +1,12 @@
 #include "src/cli/parse.h"
 
-#include <CLI/CLI.hpp>
+#include <fmt/format.h>
 
+#include <CLI/CLI.hpp>
+#include <algorithm>
+
+#include "src/base/error.h"
+#include "src/base/text.h"
 #include "src/cli/commands.h"
 #include "src/recipe/recipe.h"
 #include "src/recipe/version.h"
@@ -46,6 +51,17 @@ void add_stage_commands(CLI::App& app, RunArguments& arguments) {
     }
 }
 
+/// CLI11 would only say that a command is missing.
+void check_command(const CLI::App& app, int argc, char** argv) {
+    if (argc < 2 || argv[1][0] == '-') return;
+    std::vector<std::string> names;
+    for (const CLI::App* command : app.get_subcommands({})) names.push_back(command->get_name());
+    if (std::find(names.begin(), names.end(), argv[1]) != names.end()) return;
+    const std::string nearest = nearest_name(argv[1], names);
+    throw UserError(fmt::format("no command '{}'{}; `linvox --help` lists them", argv[1],
+                                nearest.empty() ? "" : fmt::format(", did you mean '{}'?", nearest)));
+}
+
 }  // namespace
 
 int parse_and_run(int argc, char** argv) {
@@ -67,6 +83,7 @@ int parse_and_run(int argc, char** argv) {
         losses->add_subcommand("eval", "value, rewards and gradients of each line of a JSONL file");
     eval->add_option("file", loss_file, "JSON lines: loss, options, sums and token counts")->required();
     losses->callback([&] { eval->parsed() ? command_losses_eval(loss_file) : command_losses(); });
+    check_command(app, argc, argv);
     try {
         app.parse(argc, argv);
     } catch (const CLI::ParseError& error) {

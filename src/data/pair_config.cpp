@@ -53,10 +53,13 @@ void PairConfig::visit(ConfigVisitor& v) {
     v.field("reference_share", reference_share, "share of prompts whose recording is chosen",
             Range{0.0, 1.0});
     v.field("unscored", unscored, "take the recording as better without comparing scores");
+    v.field("max_length_ratio", max_length_ratio,
+            "scored tokens of a pair's longer answer over its shorter one's, so that length is not what is "
+            "learned; 0: no limit",
+            Range{0.0, 1e9});
     v.field("drop_group", drop_group, "one invalid candidate drops all of its prompt");
     v.field("max_tokens", max_tokens, "longest prompt + answer; longer ones are dropped; 0: no limit",
             Range{0, 1e9});
-    v.field("seed", seed, "of the draws (reference_share, damage)", Range{0, 9e15});
     v.section("perturb", perturb, "rejected answers made by damaging good ones");
 }
 

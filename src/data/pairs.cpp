@@ -20,13 +20,19 @@ constexpr std::size_t kMaxExamples = 5;
 constexpr std::array kRuleNames = {
     "too_few_candidates", "invalid_in_group", "missing_score", "error_finish", "chosen_not_stopped",
     "structure",          "over_long",        "below_floor",   "identical",    "not_better",
-    "gap_too_small",      "no_reference",     "reference_gap",
+    "gap_too_small",      "length_gap",       "no_reference",  "reference_gap",
 };
 
 void count_drop(DropTable& table, DropRule rule, const std::string& example) {
     DropCount& drop = table[rule];
     ++drop.count;
     if (drop.examples.size() < kMaxExamples) drop.examples.push_back(example);
+}
+
+/// Scored tokens of the longer answer over those of the shorter.
+double length_ratio(const Candidate& a, const Candidate& b) {
+    const auto [shorter, longer] = std::minmax({a.answer.scored_count(), b.answer.scored_count()});
+    return static_cast<double>(longer) / static_cast<double>(std::max<std::int64_t>(shorter, 1));
 }
 
 /// 0 to 1 out of a seed, a purpose and a prompt: a draw that no other prompt changes.
@@ -58,6 +64,7 @@ public:
             return records;
         }
         for (const Ranked& chosen : chosen_) {
+            if (static_cast<std::int64_t>(records.size()) == config_.per_prompt) break;
             std::optional<PreferenceRecord> record = pair_with_rejected(chosen, records.size());
             if (record) records.push_back(std::move(*record));
         }
@@ -125,8 +132,6 @@ private:
         for (const Ranked& ranked : best)
             if (above_floor(answer(ranked.index))) chosen_.push_back(ranked);
         if (chosen_.empty()) return best.empty() ? DropRule::not_better : DropRule::below_floor;
-        if (static_cast<std::int64_t>(chosen_.size()) > config_.per_prompt)
-            chosen_.resize(static_cast<std::size_t>(config_.per_prompt));
         return eligible_.size() < 2 ? std::optional(DropRule::too_few_candidates) : std::nullopt;
     }
 
@@ -136,6 +141,8 @@ private:
         if (chosen.answer.ids == rejected.answer.ids) return DropRule::identical;
         for (const Candidate& other : record.rejected)
             if (other.answer.ids == rejected.answer.ids) return DropRule::identical;
+        if (config_.max_length_ratio > 0 && length_ratio(chosen, rejected) > config_.max_length_ratio)
+            return DropRule::length_gap;
         if (config_.unscored) return std::nullopt;
         const auto better = *turned_scores(chosen, config_.metrics);
         const auto worse = *turned_scores(rejected, config_.metrics);

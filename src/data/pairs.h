@@ -43,9 +43,10 @@ struct PairConfig {
     std::string chosen_from = "candidates";  // candidates, reference
     double reference_share = 1.0;            // share of prompts that take the recording as chosen
     bool unscored = false;                   // reference as chosen without comparing scores
+    double max_length_ratio = 0;             // of the longer answer to the shorter; 0: no limit
     bool drop_group = false;                 // one invalid candidate drops its prompt
     std::int64_t max_tokens = 0;             // prompt + answer; longer sides are dropped; 0: no limit
-    std::int64_t seed = 0;
+    std::int64_t seed = 0;  // the recipe's; not a key of its own
     PerturbConfig perturb;
     void visit(ConfigVisitor& v);
 };
@@ -69,6 +70,7 @@ enum class DropRule {
     identical,
     not_better,  // rejected better on a selected metric, or no metric strictly worse
     gap_too_small,
+    length_gap,     // max_length_ratio
     no_reference,   // chosen_from = "reference" without a recording
     reference_gap,  // drop_reference_gaps()
 };
@@ -100,8 +102,9 @@ struct PairResult {
 /// True when the answer has a structure that a chosen answer may have (token_layout.h decides).
 using StructureCheck = std::function<bool(const CandidateRecord&, const Candidate&)>;
 
-/// Builds the pairs. Chosen: of the candidates that stopped, the best by the rule. Rejected: of all
-/// eligible ones, the worst first; a pair that a rule forbids is counted and the next one proposed.
+/// Builds the pairs. Chosen: of the candidates that stopped, the best by the rule first. Rejected: of all
+/// eligible ones, the worst first. A pair that a rule forbids is counted and the next one proposed, with
+/// the next rejected answer, then with the next chosen one.
 /// `structure` may be empty (no check). Deterministic in config.seed and prompt ids.
 PairResult build_pairs(const std::vector<CandidateRecord>& groups, const PairConfig& config,
                        const StructureCheck& structure = {});

@@ -66,7 +66,12 @@ namespace {
 
 using Histograms = std::map<std::string, std::vector<double>>;
 
-/// Counts of codes under each phone, over all codings of the clips.
+/// Which third of its unit a frame lies in: a phone begins and ends in its neighbours' sound.
+std::size_t third_of(const AlignedUnit& unit, std::int32_t frame) {
+    return static_cast<std::size_t>((frame - unit.begin) * 3 / (unit.end - unit.begin));
+}
+
+/// Counts of codes in each third of each phone, [3, size], over all codings of the clips.
 Histograms count_codes(const std::vector<PreparedClip>& clips, std::size_t size) {
     Histograms counts;
     for (const PreparedClip& clip : clips)
@@ -74,49 +79,53 @@ Histograms count_codes(const std::vector<PreparedClip>& clips, std::size_t size)
             for (const AlignedUnit& unit :
                  rescale_units(clip.units, static_cast<std::int32_t>(clip.codes().size()),
                                static_cast<std::int32_t>(variant.codes.size()))) {
-                auto& histogram = counts.try_emplace(unit.unit, size, 0.0).first->second;
+                auto& histogram = counts.try_emplace(unit.unit, 3 * size, 0.0).first->second;
                 for (std::int32_t t = unit.begin; t < unit.end; ++t)
-                    histogram[static_cast<std::size_t>(variant.codes[static_cast<std::size_t>(t)])] += 1;
+                    histogram[third_of(unit, t) * size +
+                              static_cast<std::size_t>(variant.codes[static_cast<std::size_t>(t)])] += 1;
             }
     return counts;
 }
 
-double sum_of(const std::vector<double>& values) { return std::accumulate(values.begin(), values.end(), 0.0); }
+double sum_of(std::span<const double> values) { return std::accumulate(values.begin(), values.end(), 0.0); }
 
 }  // namespace
 
-PhoneFit::PhoneFit(const std::vector<PreparedClip>& training, std::int32_t codebook_size) {
-    constexpr double kPriorWeight = 100;  // pseudo-counts of P(code) in every phone's histogram
-    const auto size = static_cast<std::size_t>(codebook_size);
-    const Histograms counts = count_codes(training, size);
-    std::vector<double> prior(size, 1.0);
+PhoneFit::PhoneFit(const std::vector<PreparedClip>& training, std::int32_t codebook_size)
+    : size_(static_cast<std::size_t>(codebook_size)) {
+    constexpr double kPriorWeight = 100;  // pseudo-counts of P(code) in every histogram
+    const Histograms counts = count_codes(training, size_);
+    std::vector<double> prior(size_, 1.0);
     for (const auto& [phone, histogram] : counts)
-        for (std::size_t c = 0; c < size; ++c) prior[c] += histogram[c];
+        for (std::size_t i = 0; i < histogram.size(); ++i) prior[i % size_] += histogram[i];
     const double total = sum_of(prior);
     for (double& value : prior) value /= total;
     for (const auto& [phone, histogram] : counts) {
-        const double sum = sum_of(histogram);
         std::vector<double>& ratio = log_ratio_[phone];
-        for (std::size_t c = 0; c < size; ++c)
-            ratio.push_back(std::log((histogram[c] + kPriorWeight * prior[c]) / (sum + kPriorWeight) / prior[c]));
+        for (std::size_t third = 0; third < 3; ++third) {
+            const std::span<const double> own(&histogram[third * size_], size_);
+            const double sum = sum_of(own) + kPriorWeight;
+            for (std::size_t c = 0; c < size_; ++c)
+                ratio.push_back(std::log((own[c] + kPriorWeight * prior[c]) / sum / prior[c]));
+        }
     }
 }
 
 double PhoneFit::score(const std::vector<AlignedUnit>& units, std::span<const std::int32_t> codes) const {
+    constexpr double lowest = -std::numeric_limits<double>::infinity();
     double total = 0;
     for (const AlignedUnit& unit : units) {
-        double own = -std::numeric_limits<double>::infinity(), evidence = 0;
-        std::vector<double> scores;
+        double own = lowest, best = lowest;
         for (const auto& [phone, ratio] : log_ratio_) {
             double sum = 0;
             for (std::int32_t t = unit.begin; t < unit.end; ++t)
-                sum += ratio[static_cast<std::size_t>(codes[static_cast<std::size_t>(t)])];
+                sum += ratio[third_of(unit, t) * size_ +
+                             static_cast<std::size_t>(codes[static_cast<std::size_t>(t)])];
             if (phone == unit.unit) own = sum;
-            scores.push_back(sum);
+            best = std::max(best, sum);
         }
-        const double best = *std::max_element(scores.begin(), scores.end());
-        for (const double score : scores) evidence += std::exp(score - best);
-        total += std::max(kWorst, own - best - std::log(evidence));
+        // Per frame: a sum would prefer long phones, whose evidence is larger.
+        total += std::max(kWorst, (own - best) / (unit.end - unit.begin));
     }
     return total / static_cast<double>(units.size());
 }

@@ -36,17 +36,19 @@ private:
 };
 
 /// Goodness of pronunciation from codes (after Witt and Young, Speech Communication 30, 2000): per
-/// unit ln P(phone | its codes) under equal priors, codes independent given the phone, P(code | phone)
-/// from counts over aligned training clips smoothed towards P(code); floored at kWorst, mean over units.
+/// unit (ln P(codes | phone) - max over phones q of ln P(codes | q)) per frame. Codes are independent
+/// given the third of the phone they lie in; P(code | phone, third) comes from counts over aligned
+/// training clips, smoothed towards P(code). Floored at kWorst, mean over units.
 class PhoneFit {
 public:
-    static constexpr double kWorst = -10.0;
+    static constexpr double kWorst = -5.0;
     PhoneFit(const std::vector<PreparedClip>& training, std::int32_t codebook_size);
     /// `units` with frames of `codes`; nats, at most 0.
     double score(const std::vector<AlignedUnit>& units, std::span<const std::int32_t> codes) const;
 
 private:
-    std::map<std::string, std::vector<double>> log_ratio_;  // phone -> ln P(code | phone) / P(code), [K]
+    std::size_t size_;                                      // K
+    std::map<std::string, std::vector<double>> log_ratio_;  // ln P(code | phone, third) / P(code), [3, K]
 };
 
 /// Everything a candidate is compared with.

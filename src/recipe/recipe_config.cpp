@@ -163,6 +163,8 @@ RecipeConfig read_recipe(const ConfigSource& source) {
     const ModelConfig defaults = model_config_defaults(config.model.shape.architecture);
     config.model.shape.qkv_bias = defaults.qkv_bias;
     config.model.shape.qk_norm = defaults.qk_norm;
+    config.codec.seed = config.sft.seed = config.pairs.seed = config.seed;
+    for (AlignRun& run : config.align) run.train.seed = config.seed;
     check(config);
     return config;
 }

@@ -31,13 +31,11 @@ void align_one(const StageContext& context, const AlignRun& entry, const AlignIn
     data.vocab_begin = inputs.vocab_begin;
     data.vocab_end = inputs.vocab_end;
     data.identity = {{"start", decoder_digest(policy)}, {"reference", sha256_file(reference_file)}};
-    AlignConfig config = entry.train;
-    config.seed = context.config.seed;
-    log_line(fmt::format("  {}: {}", entry.name, describe_loss(config.loss)));
+    log_line(fmt::format("  {}: {}", entry.name, describe_loss(entry.train.loss)));
     const TrainRun run{folder / "checkpoints", true, [&](std::int64_t resume_step) {
                            return std::vector<Observer>{jsonl_observer(folder / "train.jsonl", resume_step)};
                        }};
-    const TrainResult result = train_align(policy, data, config, run);
+    const TrainResult result = train_align(policy, data, entry.train, run);
     save_model_directory(folder / "model", policy);
     std::filesystem::remove_all(folder / "checkpoints");
     write_json(folder / "done.json",

@@ -115,9 +115,7 @@ PairResult pairs_of(const std::vector<CandidateRecord>& records, Role role, cons
     std::vector<CandidateRecord> group;
     for (const CandidateRecord& record : records)
         if (has_role(record, role)) group.push_back(record);
-    PairConfig config = context.config.pairs;
-    config.seed = context.config.seed;
-    return build_pairs(group, config, [&](const CandidateRecord& record, const Candidate& candidate) {
+    return build_pairs(group, context.config.pairs, [&](const CandidateRecord& record, const Candidate& candidate) {
         return well_formed(record, candidate, vocabulary);
     });
 }

@@ -16,6 +16,7 @@
 #include "src/base/jsonl.h"
 #include "src/base/log.h"
 #include "src/base/rng.h"
+#include "src/base/text.h"
 #include "src/recipe/prepared.h"
 #include "src/recipe/stages.h"
 #include "src/recipe/workers.h"
@@ -30,12 +31,12 @@ namespace {
 constexpr int kRate = 16000;
 constexpr double kFrameRate = 50;
 
-/// A used clip on its way to a PreparedClip; `problem` says why it did not arrive.
+/// A used clip on its way to a PreparedClip; `problem` says why it did not arrive, `detail` with what.
 struct Draft {
     ClipRecord clip;
     PreparedClip out;
     std::vector<int> variant;  // pronunciation chosen per word by the alignment
-    std::string problem;
+    std::string problem, detail;
 };
 
 Role role_of(const ClipRecord& clip, const DataConfig& config, std::int64_t seed) {
@@ -51,7 +52,8 @@ void pronounce(Draft& draft, const Lexicon& lexicon) {
     for (std::size_t w = 0; w < draft.out.words.size(); ++w) {
         const Pronunciation found = lexicon.pronounce(draft.out.words[w]);
         if (found.variants.empty()) {
-            draft.problem = fmt::format("no pronunciation for '{}'", draft.out.words[w]);
+            draft.problem = "a word without pronunciation";
+            draft.detail = draft.out.words[w];
             return;
         }
         for (const std::string& phone : found.variants.front()) {
@@ -66,7 +68,8 @@ std::optional<std::vector<AlignerWord>> aligner_words(Draft& draft, const Lexico
     for (const std::string& word : draft.out.words) {
         Pronunciation found = lexicon.pronounce(word);
         if (found.variants.empty()) {
-            draft.problem = fmt::format("no pronunciation for '{}'", word);
+            draft.problem = "a word without pronunciation";
+            draft.detail = word;
             return std::nullopt;
         }
         words.push_back({word, std::move(found.variants)});
@@ -184,8 +187,10 @@ void leave_out_known_texts(std::vector<Draft>& drafts) {
 void leave_out_unknown_units(std::vector<Draft>& drafts, const std::set<std::string>& units) {
     for (Draft& draft : drafts)
         for (const AlignedUnit& unit : draft.out.units)
-            if (draft.problem.empty() && !units.contains(unit.unit))
-                draft.problem = fmt::format("unit '{}' does not occur in training", unit.unit);
+            if (draft.problem.empty() && !units.contains(unit.unit)) {
+                draft.problem = "a text unit that does not occur in training";
+                draft.detail = unit.unit;
+            }
 }
 
 Vocabulary make_vocabulary(std::vector<Draft>& drafts, const DataConfig& config,
@@ -203,6 +208,14 @@ Vocabulary make_vocabulary(std::vector<Draft>& drafts, const DataConfig& config,
     return vocabulary;
 }
 
+/// " (ZH, OY)": what the clips of one reason lack.
+std::string details_of(const nlohmann::json& entry) {
+    std::set<std::string> details;
+    for (const nlohmann::json& clip : entry["clips"])
+        if (const std::string detail = clip["detail"]; !detail.empty()) details.insert(detail);
+    return details.empty() ? "" : " (" + join({details.begin(), details.end()}, ", ") + ")";
+}
+
 nlohmann::json summary(const std::vector<Draft>& drafts) {
     std::map<std::string, std::int64_t> roles;
     std::map<std::string, nlohmann::json> left_out;
@@ -211,10 +224,9 @@ nlohmann::json summary(const std::vector<Draft>& drafts) {
             ++roles[role_name(draft.out.role)];
             continue;
         }
-        const std::string reason = draft.problem.substr(0, draft.problem.find('\''));
-        nlohmann::json& entry = left_out[reason];
+        nlohmann::json& entry = left_out[draft.problem];
         entry["count"] = entry.is_null() ? 1 : entry["count"].get<int>() + 1;
-        entry["clips"].push_back({{"id", draft.clip.id}, {"why", draft.problem}});
+        entry["clips"].push_back({{"id", draft.clip.id}, {"detail", draft.detail}});
     }
     return {{"clips", roles}, {"left_out", left_out}};
 }
@@ -251,7 +263,7 @@ void stage_prepare(const StageContext& context) {
     write_json(context.folder / "prepare_report.json", report);
     log_line(fmt::format("  {} text units; clips {}", vocabulary.units.size(), report["clips"].dump()));
     for (const auto& [reason, entry] : report["left_out"].items())
-        log_line(fmt::format("  left out {} clip(s): {}", entry["count"].get<int>(), reason));
+        log_line(fmt::format("  left out {} clip(s): {}{}", entry["count"].get<int>(), reason, details_of(entry)));
 }
 
 }  // namespace linvox

@@ -49,6 +49,20 @@ std::vector<SequenceGroup> validation_examples(const std::vector<PreparedClip>& 
     return groups;
 }
 
+/// Every clip must fit the context before an hour of training finds the one that does not.
+void check_context(const std::vector<PreparedClip>& clips, const Vocabulary& vocabulary,
+                   const std::string& layout, std::int64_t context) {
+    for (const PreparedClip& clip : clips) {
+        if (clip.role == Role::held_out) continue;
+        const LaidOut laid_out = lay_out(vocabulary, layout, clip.units, clip.codes());
+        const std::size_t tokens = laid_out.prompt_ids.size() + laid_out.answer.ids.size();
+        LINVOX_REQUIRE(static_cast<std::int64_t>(tokens) <= context, DataError,
+                       "clip '{}' takes {} tokens, more than model.max_position_embeddings = {}; raise it or "
+                       "lower data.max_duration_s",
+                       clip.id, tokens, context);
+    }
+}
+
 /// Codes that sound alike start alike: their embeddings begin as a random rotation of the codec's own
 /// log-mel centroids, in the scale of the other rows. With minutes of speech most codes are seen a few
 /// dozen times, too seldom to learn from scratch which of them are neighbours.
@@ -86,6 +100,7 @@ void stage_sft(const StageContext& context) {
     const auto clips = read_prepared(prepare / "prepared.jsonl");
     const auto training = with_role(clips, Role::train);
 
+    check_context(clips, vocabulary, config.data.layout, config.model.shape.max_position_embeddings);
     ModelConfig shape = config.model.shape;
     shape.vocab_size = vocabulary.size();
     shape.bos_token_id = Vocabulary::bos;
@@ -104,13 +119,11 @@ void stage_sft(const StageContext& context) {
     data.code_begin = vocabulary.codec_start();
     data.code_end = vocabulary.size();
     data.identity = {{"prepared", sha256_file(prepare / "prepared.jsonl")}};
-    SftConfig sft = config.sft;
-    sft.seed = config.seed;
     TrainRun run{
         context.folder / "checkpoints", true, [&](std::int64_t resume_step) {
             return std::vector<Observer>{jsonl_observer(context.folder / "train.jsonl", resume_step)};
         }};
-    const TrainResult result = train_sft(decoder, data, sft, run);
+    const TrainResult result = train_sft(decoder, data, config.sft, run);
     save_model_directory(context.folder / "model", decoder);
     std::filesystem::remove_all(context.folder / "checkpoints");
     log_line(fmt::format("  {} steps, best validation {:.3f} nats per token at step {}", result.steps,

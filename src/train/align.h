@@ -33,7 +33,7 @@ struct AlignConfig {
     std::int64_t patience = 0;
     bool keep_best = false;
     std::int64_t checkpoint_every = 200;
-    std::int64_t seed = 0;
+    std::int64_t seed = 0;  // the recipe's; not a key of its own
     GateConfig gate;
     void visit(ConfigVisitor& v);
 };

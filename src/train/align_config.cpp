@@ -54,7 +54,6 @@ void AlignConfig::visit(ConfigVisitor& v) {
     v.field("keep_best", keep_best, "end with the weights of the best evaluation instead of the last");
     v.field("checkpoint_every", checkpoint_every, "steps between checkpoints; 0: only on a stop request",
             Range{0, 1e9});
-    v.field("seed", seed, "of the order of pairs", Range{0, 9e15});
     v.section("gate", gate, "checks before the first step");
 }
 

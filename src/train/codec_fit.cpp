@@ -164,7 +164,6 @@ void CodecFitConfig::visit(ConfigVisitor& v) {
     v.field("learning_rate", learning_rate, "peak of AdamW, cosine to 1 %", {1e-6, 1.0});
     v.field("batch", batch, "segments a step", {1, 1024});
     v.field("segment", segment, "codes a segment (50 a second)", {16, 4096});
-    v.field("seed", seed, "of k-means, weights and segments");
 }
 
 CodecFitResult fit_codec(std::span<const std::span<const float>> waves, const CodecFitConfig& config,

@@ -26,7 +26,7 @@ struct CodecFitConfig {
     double learning_rate = 2e-3;
     std::int64_t batch = 8;
     std::int64_t segment = 64;
-    std::int64_t seed = 1;
+    std::int64_t seed = 1;  // the recipe's; not a key of its own
 
     void visit(ConfigVisitor& v);
 };

@@ -156,7 +156,6 @@ void SftConfig::visit(ConfigVisitor& v) {
             Range{0.0, 0.999999});
     v.field("checkpoint_every", checkpoint_every, "steps between checkpoints; 0: only on a stop request",
             Range{0, 1e9});
-    v.field("seed", seed, "of order, augmentation and dropout", Range{0, 9e15});
 }
 
 double validation_loss(const Decoder& decoder, const std::vector<SequenceGroup>& groups,

@@ -29,7 +29,7 @@ struct SftConfig {
     std::int64_t patience = 0;
     double ema_decay = 0.0;
     std::int64_t checkpoint_every = 500;
-    std::int64_t seed = 0;
+    std::int64_t seed = 0;  // the recipe's; not a key of its own
     void visit(ConfigVisitor& v);
 };
 

@@ -28,6 +28,15 @@ TEST(Report, CorpusValueIsSumOverSum) {
     EXPECT_GT(a.interval->high, *a.corpus);
 }
 
+TEST(Report, ACeilingOwesOneAnswerAPrompt) {
+    ReportInput in = small_input();
+    std::erase_if(in.answers, [](const ReportAnswer& a) { return a.system == "recording" && a.item != "p0#0"; });
+    EXPECT_THAT(build_report(in).warnings, testing::Contains(HasSubstr("Recording: 10 of 12 items")));
+    in = small_input();
+    std::erase_if(in.answers, [](const ReportAnswer& a) { return a.system == "recording" && a.item.ends_with("#1"); });
+    EXPECT_THAT(build_report(in).warnings, Not(testing::Contains(HasSubstr("Recording"))));
+}
+
 TEST(Report, FailuresAreCountedNeverDropped) {
     ReportInput in = small_input();
     for (ReportAnswer& answer : in.answers)

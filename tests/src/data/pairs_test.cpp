@@ -103,6 +103,24 @@ TEST(Pairs, GapsAndFloors) {
     EXPECT_EQ(build_pairs({group_of({scored(1, 0.05), scored(2, 0.5)})}, config).records.size(), 1U);
 }
 
+TEST(Pairs, LengthLimitTakesTheNextBestOfMatchingLength) {
+    PairConfig config = by_wer();
+    config.rule = "rank_sum";
+    config.quantile = 0.5;
+    config.max_length_ratio = 1.5;
+    Candidate best = scored(1, 0.0);
+    best.answer.ids.assign(9, 1);  // nobody is as long
+    Candidate good = scored(2, 0.1), bad = scored(3, 0.5), worst = scored(4, 0.9);
+    worst.answer.ids.assign(5, 4);
+    const PairResult result = build_pairs({group_of({best, good, bad, worst})}, config);
+    ASSERT_EQ(result.records.size(), 1U);
+    EXPECT_EQ(result.records[0].chosen.answer.ids[0], 2);
+    EXPECT_EQ(result.records[0].rejected[0].answer.ids[0], 3);
+    EXPECT_EQ(result.counts.pairs_dropped.at(DropRule::length_gap).count, 3);
+    expect_accounted(result.counts);
+    expect_none(build_pairs({group_of({best, bad})}, config), DropRule::length_gap);
+}
+
 TEST(Pairs, CutAnswersAreRejectedButNeverChosen) {
     Candidate cut = scored(1, 0.0);
     cut.finish = Finish::length;

@@ -25,10 +25,12 @@ TEST(PhoneFit, PrefersCodesOfTheRightPhone) {
     const std::vector<std::int32_t> codes = {0, 1, 2, 3};
     const double right = fit.score({{"A", 0, 2}, {"B", 2, 4}}, codes);
     const double wrong = fit.score({{"B", 0, 2}, {"A", 2, 4}}, codes);
-    // By hand: 300 counts of A on codes 0 and 1 (150 each), 100 pseudo-counts of the prior 151/604 each,
-    // so P(0 | A) = (150 + 25) / 400 and P(0 | B) = 25 / 400: odds of 7 a code, 49 a unit of two.
-    EXPECT_NEAR(right, std::log(49.0 / 50.0), 1e-9);
-    EXPECT_NEAR(wrong, std::log(1.0 / 50.0), 1e-9);
+    // By hand: each third of A has 100 counts on codes 0 and 1 (50 each) and 100 pseudo-counts of the
+    // prior 151/604, so P(0 | A) = (50 + 25) / 200 and P(0 | B) = 25 / 200: odds of 3 a code.
+    EXPECT_NEAR(right, 0.0, 1e-9);
+    EXPECT_NEAR(wrong, -std::log(3.0), 1e-9);
+    const double half = fit.score({{"A", 0, 2}, {"A", 2, 4}}, codes);
+    EXPECT_NEAR(half, -std::log(3.0) / 2, 1e-9);
 }
 
 TEST(CodeDistortion, ZeroForItselfAndTheKernelForOneCepstrum) {
