@@ -217,8 +217,9 @@ private:
         const std::int64_t end_id = row.aligned() ? row.plan->boundary_id : row.plan->stop_id;
         for (std::int64_t id = range_.begin; id < range_.control_end; ++id)
             if (id != end_id) barred.push_back(static_cast<std::int32_t>(id - range_.begin));
-        if (row.aligned() && row.codes < config_.min_codes_per_unit)
-            barred.push_back(static_cast<std::int32_t>(row.plan->boundary_id - range_.begin));
+        const auto said = row.aligned() ? row.codes : static_cast<std::int64_t>(row.result.answer.ids.size());
+        if (said < config_.min_codes_per_unit)
+            barred.push_back(static_cast<std::int32_t>(end_id - range_.begin));
     }
 
     /// Chooses each row's next id and adds its log-probability to the row.

@@ -36,7 +36,8 @@ struct SamplingConfig {
                 Range{1, 1e6});
         v.field("max_codes_per_unit", max_codes_per_unit, "codes after which a text unit is ended",
                 Range{1, 1e6});
-        v.field("min_codes_per_unit", min_codes_per_unit, "codes before a text unit may end", Range{0, 1e6});
+        v.field("min_codes_per_unit", min_codes_per_unit, "codes before a text unit, or a whole plain answer, may end",
+                Range{0, 1e6});
         v.field("batch_rows", batch_rows, "sequences generated side by side", Range{1, 65536});
         v.field("bfloat16", bfloat16, "compute in bfloat16 where the processor has it");
     }

@@ -170,6 +170,17 @@ TEST(Generate, PlainAnswersStopOrAreCut) {
     EXPECT_GT(cut, 0);
 }
 
+TEST(Generate, PlainAnswersAreNeverEmpty) {
+    const Decoder decoder = lively_decoder(small_config("qwen2"), 3, at::kFloat);
+    SamplingConfig config = sampling(5.0);  // nearly even odds, the end is one of few
+    std::vector<GenerationRequest> requests;
+    for (std::uint64_t seed = 0; seed < 200; ++seed) requests.push_back(plain_request(seed, 4));
+    std::size_t shortest = 100;
+    for (const GenerationResult& result : results(decoder, requests, config))
+        shortest = std::min(shortest, result.answer.ids.size());
+    EXPECT_EQ(shortest, 2U);  // one code and the end
+}
+
 TEST(Generate, AlignedAnswersAreCutWithoutADanglingUnit) {
     const Decoder decoder = lively_decoder(small_config("qwen2"), 2, at::kFloat);
     for (std::int64_t limit = 3; limit < 20; ++limit) {
