@@ -31,11 +31,12 @@ SequenceScore score_answers(const Decoder& decoder, const PackedBatch& batch, co
     const at::Tensor hidden_TD = decoder_hidden(decoder, batch, config.forward);
     const at::Device device = hidden_TD.device();
     const at::Tensor answer_N = batch.answer_N.to(device);
+    const at::Tensor hidden_ND = hidden_TD.index_select(0, batch.row_N.to(device));
     SequenceScore score;
     score.logprob_N =
-        head_logprobs(hidden_TD.index_select(0, batch.row_N.to(device)),
-                      head_weight(decoder).to(hidden_TD.scalar_type()), batch.label_N.to(device),
+        head_logprobs(hidden_ND, head_weight(decoder).to(hidden_TD.scalar_type()), batch.label_N.to(device),
                       config.vocab_begin, vocab_end, config.head_chunk_rows, config.keep_logits_bytes);
+    if (config.keep_hidden) score.hidden_ND = hidden_ND;
     score.logprob_sum_A =
         at::zeros({batch.answer_count}, score.logprob_N.options()).index_add(0, answer_N, score.logprob_N);
     score.token_count_A = at::bincount(answer_N, {}, batch.answer_count);

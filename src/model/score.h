@@ -18,12 +18,14 @@ struct ScoreConfig {
     std::int64_t vocab_begin = 0, vocab_end = 0;  // half-open range the softmax runs over; 0, 0: all ids
     std::int64_t head_chunk_rows = 1024;          // rows of logits in memory at a time
     std::int64_t keep_logits_bytes = 64 << 20;    // all logits at most this large stay for backward instead
+    bool keep_hidden = false;                     // hand out hidden_ND too, for score_tokens.h
 };
 
 struct SequenceScore {
     at::Tensor logprob_N;      // nats per scored position; float32, or float64 with float64 weights
     at::Tensor logprob_sum_A;  // the same, summed per answer
     at::Tensor token_count_A;  // int64: scored positions per answer
+    at::Tensor hidden_ND;      // of the rows that predict them, compute dtype; undefined unless asked for
 };
 
 /// Differentiable in the decoder's weights unless gradients are off.
