@@ -203,8 +203,7 @@ std::vector<std::string> check_loss_inputs(const LossConfig& config, const LossI
                 add(row->name,
                     "needs the reference's logits; cached sums cannot give them, use a live reference");
             else if (needs.token_values && inputs.reference_is_cached)
-                add(row->name,
-                    "needs per-token values of the reference; the cache holds sums, use a live reference");
+                add(row->name, "needs per-token values of the reference; its file holds sums");
             if (needs.whole_batch && inputs.micro_batches > 1)
                 add(row->name,
                     "compares the pairs of one batch, so accumulation would change it; use one micro-batch "
@@ -216,7 +215,10 @@ std::vector<std::string> check_loss_inputs(const LossConfig& config, const LossI
     }
     if (config.ld_alpha != 1.0 && inputs.reference && inputs.reference_is_cached)
         add("ld_alpha",
-            "below 1 needs per-token values of the reference; the cache holds sums, use a live reference");
+            "below 1 needs per-token values of the reference, and its file holds sums; run the reference "
+            "stage again with this loss, which makes it store them");
+    if (config.wpo && inputs.reference_is_cached)
+        add("wpo", "weighs pairs by values of single tokens, and sums are all there is; set it to false");
     return problems;
 }
 

@@ -158,6 +158,11 @@ TEST(CheckLossInputs, RefusesWhatTheRunLacks) {
     LossConfig ld = loss_of("sigmoid");
     ld.ld_alpha = 0.5;
     EXPECT_THAT(check_loss_inputs(ld, {}), ElementsAre(HasSubstr("ld_alpha below 1 needs per-token values")));
+    EXPECT_THAT(check_loss_inputs(ld, {.reference_is_cached = false}), IsEmpty());
+    LossConfig wpo = loss_of("sigmoid");
+    wpo.wpo = true;
+    EXPECT_THAT(check_loss_inputs(wpo, {}), ElementsAre(HasSubstr("wpo weighs pairs by values of single")));
+    EXPECT_THAT(check_loss_inputs(wpo, {.reference_is_cached = false}), IsEmpty());
 }
 
 TEST(DescribeLoss, PutsTheNormalisationBesideBeta) {
