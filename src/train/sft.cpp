@@ -18,6 +18,7 @@ namespace {
 ScoreConfig score_config(const SftConfig& config, const SftData& data) {
     ScoreConfig score;
     score.forward.compute = config.precision == "bf16" ? Compute::bfloat16 : Compute::as_weights;
+    score.forward.checkpoint_layers = config.activation_checkpointing;
     score.vocab_begin = data.vocab_begin;
     score.vocab_end = data.vocab_end;
     return score;
@@ -148,6 +149,8 @@ void SftConfig::visit(ConfigVisitor& v) {
     v.field("input_noise", input_noise, "share of input codes replaced by random ones; labels stay",
             Range{0.0, 0.95});
     v.choice("precision", precision, "of the matrix products; weights stay float32", {"bf16", "f32"});
+    v.field("activation_checkpointing", activation_checkpointing,
+            "compute every layer again in backward: less memory, more time");
     v.section("optimiser", optimiser, "AdamW");
     v.section("schedule", schedule, "learning rate over the run");
     v.field("evaluate_every", evaluate_every, "steps between validations; 0: none", Range{0, 1e9});

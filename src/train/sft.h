@@ -21,8 +21,9 @@ struct SftConfig {
     std::int64_t token_budget = 1000;  // of a micro-batch
     std::int64_t accumulate = 1;       // micro-batches per step
     double dropout = 0.1;
-    double input_noise = 0.0;        // share of input codes replaced by random ones; labels stay
-    std::string precision = "bf16";  // of the matrix products: bf16, f32
+    double input_noise = 0.0;               // share of input codes replaced by random ones; labels stay
+    std::string precision = "bf16";         // of the matrix products: bf16, f32
+    bool activation_checkpointing = false;  // compute each layer again in backward: less memory, more time
     AdamWConfig optimiser = {.learning_rate = 2e-3};
     ScheduleConfig schedule;
     std::int64_t evaluate_every = 200;

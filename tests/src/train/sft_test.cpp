@@ -167,5 +167,18 @@ TEST(Sft, BfloatProductsFollowFloat) {
     for (std::size_t i = 0; i < 10; ++i) EXPECT_NEAR(losses[0][i], losses[1][i], 0.05) << i;
 }
 
+TEST(Sft, ActivationCheckpointingChangesNoBitWithDropoutOn) {
+    const SftData data = data_of();
+    SftConfig config = config_of(6);
+    Log plain, checkpointed;
+    Decoder a = toy::decoder(), b = toy::decoder();
+    train_sft(a, data, config, plain.run());
+    config.activation_checkpointing = true;
+    train_sft(b, data, config, checkpointed.run());
+    EXPECT_EQ(plain.losses, checkpointed.losses);
+    EXPECT_TRUE(at::equal(a.layers[0].gate_weight_FD, b.layers[0].gate_weight_FD));
+    EXPECT_TRUE(at::equal(a.embedding_VD, b.embedding_VD));
+}
+
 }  // namespace
 }  // namespace linvox
