@@ -1,10 +1,13 @@
 // reference: score every answer of every pair once under the frozen SFT model.
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "src/base/log.h"
 #include "src/model/model_directory.h"
 #include "src/recipe/align_inputs.h"
 #include "src/recipe/stages.h"
+#include "src/train/align_reference.h"
 #include "src/train/reference_cache.h"
 
 namespace linvox {
@@ -17,11 +20,15 @@ void stage_reference(const StageContext& context) {
         for (const PreferenceRecord& record : *records) groups.push_back(preference_group(record));
     const AlignConfig& config = context.config.align.front().train;
     const ScoreConfig score = align_score_config(config, inputs.vocab_begin, inputs.vocab_end);
+    // One file serves every model; token values are larger, so they are stored where a loss reads them.
+    const bool tokens = std::any_of(context.config.align.begin(), context.config.align.end(),
+                                    [](const AlignRun& run) { return needs_stored_token_values(run.train); });
     ReferenceCounts counts;
     precompute_reference(context.folder / "reference.jsonl", reference, groups, score,
-                         reference_identity(reference, score, inputs.digests), config.token_budget, &counts);
-    log_line(
-        fmt::format("  {} answers: {} scored now, {} found", counts.needed, counts.computed, counts.found));
+                         reference_identity(reference, score, inputs.digests), config.token_budget, &counts,
+                         tokens ? ReferenceDetail::tokens : ReferenceDetail::sums);
+    log_line(fmt::format("  {} answers: {} scored now, {} found{}", counts.needed, counts.computed,
+                         counts.found, tokens ? ", with token values" : ""));
 }
 
 }  // namespace linvox

@@ -24,11 +24,15 @@ struct AlignConfig {
     AdamWConfig optimiser = {.learning_rate = 1.5e-4, .weight_decay = 0.0};
     ScheduleConfig schedule = {.warmup_steps = 10};
     std::int64_t epochs = 4;
-    std::int64_t batch_pairs = 8;      // per optimiser step; a record's pairs stay together
-    std::int64_t token_budget = 4096;  // of a micro-batch, shared form
-    std::string pair_weight = "pair";  // pair (1 each) or prompt (1/k each)
-    std::string task_score;            // metric given to losses that need task scores; "" none
-    std::string precision = "f32";     // of the matrix products: bf16, f32
+    std::int64_t batch_pairs = 8;           // per optimiser step; a record's pairs stay together
+    std::int64_t token_budget = 4096;       // of a micro-batch, shared form
+    std::string pair_weight = "pair";       // pair (1 each) or prompt (1/k each)
+    std::string task_score;                 // metric given to losses that need task scores; "" none
+    std::string precision = "f32";          // of the matrix products: bf16, f32
+    bool activation_checkpointing = false;  // compute each layer again in backward: less memory, more time
+    std::string reference_update = "none";  // none, soft, hard: TR-DPO, the reference follows the policy
+    double reference_alpha = 0.6;           // share of the policy in a soft update
+    std::int64_t reference_every = 512;     // optimiser steps between updates
     std::int64_t evaluate_every = 50;
     std::int64_t patience = 0;
     bool keep_best = false;
@@ -40,7 +44,10 @@ struct AlignConfig {
 
 struct AlignData {
     std::vector<PreferenceRecord> train, held_out;
-    ReferenceScores reference;  // of every answer of both; empty only for a loss without reference
+    /// Of every answer of both, with token values where the loss reads them. Empty only for a loss without
+    /// reference, or when the reference is scored by a model in every batch (it moves, or the loss reads its
+    /// logits): the model is then a copy of the start policy.
+    ReferenceScores reference;
     std::int64_t vocab_begin = 0, vocab_end = 0;  // the range the reference was scored with
     std::map<std::string, std::string> identity;  // digests: start model, pairs, reference
     bool starts_at_reference = true;  // false: policy and reference differ on purpose; step-0 gate is off
@@ -56,10 +63,12 @@ ScoreConfig align_score_config(const AlignConfig& config, std::int64_t vocab_beg
 /// train.jsonl values: TRL's names (loss, grad_norm, learning_rate, rewards/chosen, ...) and ours, with
 /// mean and 10/50/90 percentiles of logps and logratio per token and in sum; eval_ in front of the
 /// held-out ones, which also have grad_norm/{chosen,rejected}, grad/cosine and r_star (push_probe.h).
+/// Logratios are to the reference of that step when it moves.
 TrainResult train_align(Decoder& policy, const AlignData& data, const AlignConfig& config,
                         const TrainRun& run);
 
-/// The metrics of pairs without training: loss, margins, accuracies (names as above, without eval_).
+/// The metrics of pairs without training: loss, margins, accuracies (names as above, without eval_). Not for
+/// a loss that reads the reference's logits.
 std::map<std::string, double> evaluate_pairs(const Decoder& policy,
                                              const std::vector<PreferenceRecord>& records,
                                              const ReferenceScores& reference, const AlignConfig& config,

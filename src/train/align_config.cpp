@@ -11,6 +11,8 @@
 #include "src/loss/loss_table.h"
 #include "src/train/align.h"
 #include "src/train/align_plan.h"
+#include "src/train/align_reference.h"
+#include "src/train/pair_batch_score.h"
 
 namespace linvox {
 
@@ -48,6 +50,15 @@ void AlignConfig::visit(ConfigVisitor& v) {
              {"pair", "prompt"});
     v.field("task_score", task_score, "score of the answers for losses that need one; empty: none");
     v.choice("precision", precision, "of the matrix products; weights stay float32", {"bf16", "f32"});
+    v.field("activation_checkpointing", activation_checkpointing,
+            "compute every layer again in backward: less memory, more time");
+    v.choice("reference_update", reference_update,
+             "TR-DPO: every reference_every steps the reference moves to the policy (soft: by "
+             "reference_alpha; hard: wholly)",
+             {"none", "soft", "hard"});
+    v.field("reference_alpha", reference_alpha, "share of the policy in a soft update", Range{0.0, 1.0});
+    v.field("reference_every", reference_every, "optimiser steps between updates of the reference",
+            Range{1, 1e9});
     v.field("evaluate_every", evaluate_every, "steps between evaluations of the held-out pairs; 0: none",
             Range{0, 1e9});
     v.field("patience", patience, "evaluations without a new best before stopping; 0: never", Range{0, 1e6});
@@ -57,25 +68,77 @@ void AlignConfig::visit(ConfigVisitor& v) {
     v.section("gate", gate, "checks before the first step");
 }
 
+namespace {
+
+/// What the run can give its loss.
+LossInputs inputs_of(const AlignConfig& config, const AlignData& data) {
+    const bool live = uses_live_reference(config) && data.starts_at_reference;
+    const ReferenceScores none;
+    const PairSet set = make_pair_set(data.train, live ? none : data.reference);
+    const PairSet held_out = make_pair_set(data.held_out, live ? none : data.reference);
+    const bool has_tokens =
+        holds_token_values(set) && (held_out.records.empty() || holds_token_values(held_out));
+    const LossReads reads = loss_reads(config.loss);
+    LossInputs inputs{.reference = live || !data.reference.empty(),
+                      .task_scores = !config.task_score.empty()};
+    inputs.reference_is_cached =
+        !live && (reads.reference_logits() || (reads.reference_tokens && !has_tokens));
+    for (std::int64_t epoch = 0; epoch < config.epochs; ++epoch)
+        for (const auto& step : plan_steps(set, config, epoch))
+            inputs.micro_batches = std::max(inputs.micro_batches,
+                                            static_cast<std::int64_t>(plan_micros(set, step, config).size()));
+    return inputs;
+}
+
+/// What the trainer cannot do for a loss, with the reason.
+void add_loss_limits(const AlignConfig& config, std::vector<std::string>& problems) {
+    const LossReads reads = loss_reads(config.loss);
+    if (reads.contrastive_weights)
+        problems.push_back(
+            "align.loss: tis_dpo weighs tokens by two contrastive models, one trained on chosen and one on "
+            "rejected answers, and no stage trains them; choose another loss");
+    if (reads.reference_tokens && reads.reference_logits())
+        problems.push_back(
+            "align.loss.ld_alpha below 1 weighs log-probabilities only; it is not defined beside the full "
+            "distributions that tdpo1, tdpo2 and epsilon_dpo read; set it to 1");
+    if (config.loss.ratio_target > 0 && reads.divergence)
+        problems.push_back(
+            "align.loss.ratio_target balances the pushes on log-probabilities; tdpo1 and tdpo2 also push "
+            "through their divergence; set it to 0");
+    std::int64_t extrapolations = 0;
+    for (const ResolvedTerm& term : resolve_loss(config.loss))
+        extrapolations += term.row->needs.reference_logits && !term.row->needs.token_values;
+    if (extrapolations > 1)
+        problems.push_back("align.loss: a mix takes epsilon_dpo once; its margins belong to one epsilon");
+}
+
+void add_reference_problems(const AlignConfig& config, const AlignData& data,
+                            std::vector<std::string>& problems) {
+    if (uses_live_reference(config) && !data.starts_at_reference)
+        problems.push_back(
+            "align: a reference that moves, or whose logits the loss reads, is a copy of the start model; "
+            "this run starts elsewhere and has scores of its reference only");
+    if (config.reference_update == "none") return;
+    const std::vector<ResolvedTerm> terms = resolve_loss(config.loss);
+    if (std::none_of(terms.begin(), terms.end(), [](const auto& t) { return t.row->needs.reference; }))
+        problems.push_back(fmt::format("align.reference_update = '{}' moves a reference, and {} has none",
+                                       config.reference_update, config.loss.main.kind));
+    if (config.patience > 0 || config.keep_best)
+        problems.push_back(
+            "align.patience and align.keep_best compare losses of different steps, which a moving reference "
+            "changes; set them to 0 and false with align.reference_update");
+}
+
+}  // namespace
+
 void check(const AlignConfig& config, const AlignData& data) {
     LINVOX_REQUIRE(!data.train.empty(), DataError,
                    "no pairs to train on; see the pair report for what was dropped");
     std::vector<std::string> problems = check_loss_config(config.loss, "align.loss");
     if (problems.empty()) {
-        LossInputs inputs{.reference = !data.reference.empty(), .task_scores = !config.task_score.empty()};
-        const PairSet set = make_pair_set(data.train, {});
-        for (std::int64_t epoch = 0; epoch < config.epochs; ++epoch)
-            for (const auto& step : plan_steps(set, config, epoch))
-                inputs.micro_batches = std::max(
-                    inputs.micro_batches, static_cast<std::int64_t>(plan_micros(set, step, config).size()));
-        problems = check_loss_inputs(config.loss, inputs, "align.loss");
-        bool token_values = config.loss.wpo || config.loss.ld_alpha != 1.0;
-        for (const ResolvedTerm& term : resolve_loss(config.loss))
-            token_values = token_values || term.row->needs.token_values;
-        if (token_values)
-            problems.push_back(
-                "align.loss: per-token values of the reference are needed, and its file holds sums; "
-                "choose another loss, ld_alpha = 1 and wpo = false");
+        problems = check_loss_inputs(config.loss, inputs_of(config, data), "align.loss");
+        add_loss_limits(config, problems);
+        add_reference_problems(config, data, problems);
     }
     if ((config.patience > 0 || config.keep_best) && (data.held_out.empty() || config.evaluate_every == 0))
         problems.push_back(
@@ -86,6 +149,7 @@ void check(const AlignConfig& config, const AlignData& data) {
 ScoreConfig align_score_config(const AlignConfig& config, std::int64_t vocab_begin, std::int64_t vocab_end) {
     ScoreConfig score;
     score.forward.compute = config.precision == "bf16" ? Compute::bfloat16 : Compute::as_weights;
+    score.forward.checkpoint_layers = config.activation_checkpointing;
     score.vocab_begin = vocab_begin;
     score.vocab_end = vocab_end;
     return score;

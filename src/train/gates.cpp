@@ -12,7 +12,6 @@
 #include "src/base/text.h"
 #include "src/loss/loss_table.h"
 #include "src/loss/pair_metrics.h"
-#include "src/train/pair_batch.h"
 
 namespace linvox {
 namespace {
@@ -60,9 +59,9 @@ void GateConfig::visit(ConfigVisitor& v) {
     v.field("records", records, "records that the checks before the first step look at", Range{1, 1e6});
 }
 
-std::vector<GateCheck> check_step0(const Decoder& policy, const std::vector<PreferenceRecord>& records,
-                                   const ReferenceScores& reference, const ScoreConfig& score,
-                                   const LossConfig& loss, const std::string& task_score,
+std::vector<GateCheck> check_step0(const Decoder& policy, const Decoder* live,
+                                   const std::vector<PreferenceRecord>& records,
+                                   const ReferenceScores& reference, const PairScoring& scoring,
                                    const Packer& packer) {
     const at::NoGradGuard no_grad;
     const PairSet set = make_pair_set(records, reference);
@@ -73,13 +72,14 @@ std::vector<GateCheck> check_step0(const Decoder& policy, const std::vector<Pref
         members.push_back(i);
     }
     const PairBatch batch{packer(groups), index_pairs(set.records, members, false), members};
-    const at::Tensor sum_A = score_answers(policy, batch.batch, score).logprob_sum_A;
+    const at::Tensor sum_A = score_answers(policy, batch.batch, scoring.score).logprob_sum_A;
     const std::vector<double> ratios = ratios_per_token(set, sum_A);
     const double largest = *std::max_element(ratios.begin(), ratios.end());
     double mean = 0.0;
     for (const double ratio : ratios) mean += ratio / static_cast<double>(ratios.size());
 
-    const bool narrow = score.forward.compute == Compute::bfloat16 || sum_A.scalar_type() == at::kBFloat16;
+    const bool narrow =
+        scoring.score.forward.compute == Compute::bfloat16 || sum_A.scalar_type() == at::kBFloat16;
     const double x_limit = narrow ? 1e-3 : 1e-5;
     std::vector<GateCheck> checks;
     checks.push_back(
@@ -87,8 +87,8 @@ std::vector<GateCheck> check_step0(const Decoder& policy, const std::vector<Pref
                 "nats per token between policy and reference before the first step; they must be the "
                 "same weights scoring the same tokens: score the reference again, or set gate.step0 = "
                 "\"off\" when they differ on purpose"));
-    const PairScores scores = pair_scores(set, batch, sum_A);
-    const PairExtras extras = pair_extras(set, batch, task_score, sum_A.options());
+    const auto [scores, extras] = score_pairs(policy, live, set, batch, scoring);
+    const LossConfig& loss = scoring.loss;
     LossState state;
     const double now = preference_loss(scores, extras, loss, state).per_pair_B.mean().item<double>();
     const double expected = loss_at_reference(scores, extras, loss, LossState{}).mean().item<double>();

@@ -18,6 +18,7 @@
 #include "src/loss/preference.h"
 #include "src/model/decoder.h"
 #include "src/model/score.h"
+#include "src/train/pair_batch_score.h"
 #include "src/train/reference_cache.h"
 
 namespace linvox {
@@ -39,11 +40,12 @@ struct GateCheck {
 /// How groups become a batch; tests hand in a broken one.
 using Packer = std::function<PackedBatch(const std::vector<const SequenceGroup*>&)>;
 
-/// Gate (a) over the pairs of `records`: |log-ratio| per token (largest row in float32, mean of rows in
-/// bfloat16), |loss - loss at the reference|. `task_score` as in AlignConfig.
-std::vector<GateCheck> check_step0(const Decoder& policy, const std::vector<PreferenceRecord>& records,
-                                   const ReferenceScores& reference, const ScoreConfig& score,
-                                   const LossConfig& loss, const std::string& task_score,
+/// Gate (a) over the pairs of `records`: |log-ratio| per token to `reference` (largest row in float32, mean
+/// of rows in bfloat16), |loss - loss at the reference|. `live` gives the loss what it reads of a reference
+/// model beside the scores; null without one.
+std::vector<GateCheck> check_step0(const Decoder& policy, const Decoder* live,
+                                   const std::vector<PreferenceRecord>& records,
+                                   const ReferenceScores& reference, const PairScoring& scoring,
                                    const Packer& packer);
 
 /// Gate (b):

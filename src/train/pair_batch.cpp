@@ -31,6 +31,11 @@ const TokenSequence& rejected_of(const PairSet& set, const PairIndex& pair) {
     return set.groups[pair.record].answers[1 + pair.rejected_number];
 }
 
+double desensitised_count(std::int64_t own, std::int64_t other, double ld_alpha) {
+    const std::int64_t limit = std::min(own, other);
+    return static_cast<double>(limit) + ld_alpha * static_cast<double>(own - limit);
+}
+
 double task_score_of(const PreferenceRecord& record, const Candidate& candidate, const std::string& metric) {
     const auto found = candidate.scores.find(metric);
     LINVOX_REQUIRE(found != candidate.scores.end() && found->second, DataError,
@@ -61,6 +66,13 @@ PairSet make_pair_set(const std::vector<PreferenceRecord>& records, const Refere
                 "record '{}': the reference scored {} tokens of an answer that has {} to score; delete "
                 "the reference file to score it again",
                 record.info.id, found->second.token_count, answer.scored_count());
+            LINVOX_REQUIRE(
+                found->second.token_logprobs.empty() ||
+                    static_cast<std::int64_t>(found->second.token_logprobs.size()) == answer.scored_count(),
+                DataError,
+                "record '{}': the reference holds {} token values of an answer that has {} to "
+                "score; delete the reference file to score it again",
+                record.info.id, found->second.token_logprobs.size(), answer.scored_count());
             scores.push_back(found->second);
         }
         set.reference.push_back(std::move(scores));
@@ -73,6 +85,13 @@ PairSet make_pair_set(const std::vector<PreferenceRecord>& records, const Refere
     return set;
 }
 
+bool holds_token_values(const PairSet& set) {
+    for (const auto& answers : set.reference)
+        for (const ReferenceScore& score : answers)
+            if (score.token_logprobs.empty()) return false;
+    return !set.reference.empty();
+}
+
 PairBatch make_pair_batch(const PairSet& set, const std::vector<std::size_t>& members,
                           bool weight_by_prompt) {
     std::vector<const SequenceGroup*> groups;
@@ -83,17 +102,12 @@ PairBatch make_pair_batch(const PairSet& set, const std::vector<std::size_t>& me
 PairScores pair_scores(const PairSet& set, const PairBatch& batch, const at::Tensor& policy_sum_A) {
     const auto& pairs = batch.pairs;
     const auto device = policy_sum_A.device();
-    const auto index = [&](auto member) {
-        return per_pair<std::int64_t>(pairs, at::kLong, [&](const PairIndex& p) { return p.*member; })
-            .to(device);
-    };
     PairScores scores;
-    scores.policy_chosen = policy_sum_A.index_select(0, index(&PairIndex::chosen));
-    scores.policy_rejected = policy_sum_A.index_select(0, index(&PairIndex::rejected));
+    scores.policy_chosen = policy_sum_A.index_select(0, answer_numbers(pairs, &PairIndex::chosen).to(device));
+    scores.policy_rejected =
+        policy_sum_A.index_select(0, answer_numbers(pairs, &PairIndex::rejected).to(device));
     scores.chosen_tokens = chosen_token_counts(set, pairs).to(policy_sum_A.options());
-    scores.rejected_tokens = per_pair<double>(pairs, at::kDouble, [&](const PairIndex& p) {
-                                 return static_cast<double>(rejected_of(set, p).scored_count());
-                             }).to(policy_sum_A.options());
+    scores.rejected_tokens = rejected_token_counts(set, pairs).to(policy_sum_A.options());
     if (set.reference.empty()) return scores;
     scores.reference_chosen = per_pair<double>(pairs, at::kDouble, [&](const PairIndex& p) {
                                   return set.reference[p.record][0].logprob_sum;
@@ -119,13 +133,25 @@ PairExtras pair_extras(const PairSet& set, const PairBatch& batch, const std::st
     return extras;
 }
 
+at::Tensor answer_numbers(const std::vector<PairIndex>& pairs, std::int64_t PairIndex::*side) {
+    return per_pair<std::int64_t>(pairs, at::kLong, [&](const PairIndex& p) { return p.*side; });
+}
+
 at::Tensor pair_weights(const std::vector<PairIndex>& pairs) {
     return per_pair<double>(pairs, at::kDouble, [](const PairIndex& p) { return p.weight; });
 }
 
-at::Tensor chosen_token_counts(const PairSet& set, const std::vector<PairIndex>& pairs) {
+at::Tensor chosen_token_counts(const PairSet& set, const std::vector<PairIndex>& pairs, double ld_alpha) {
     return per_pair<double>(pairs, at::kDouble, [&](const PairIndex& p) {
-        return static_cast<double>(chosen_of(set, p).scored_count());
+        return desensitised_count(chosen_of(set, p).scored_count(), rejected_of(set, p).scored_count(),
+                                  ld_alpha);
+    });
+}
+
+at::Tensor rejected_token_counts(const PairSet& set, const std::vector<PairIndex>& pairs, double ld_alpha) {
+    return per_pair<double>(pairs, at::kDouble, [&](const PairIndex& p) {
+        return desensitised_count(rejected_of(set, p).scored_count(), chosen_of(set, p).scored_count(),
+                                  ld_alpha);
     });
 }
 

@@ -4,7 +4,11 @@
 #include <ATen/core/grad_mode.h>
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <bit>
+#include <charconv>
 #include <cmath>
+#include <iterator>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <unordered_set>
@@ -24,15 +28,40 @@ namespace {
 
 using nlohmann::json;
 
-std::string entry_check(const std::string& key, const ReferenceScore& score) {
-    return sha256_hex(fmt::format("{} {:.17g} {}", key, score.logprob_sum, score.token_count)).substr(0, 8);
+std::string hex_of(const std::vector<float>& values) {
+    std::string text;
+    text.reserve(8 * values.size());
+    for (const float value : values)
+        fmt::format_to(std::back_inserter(text), "{:08x}", std::bit_cast<std::uint32_t>(value));
+    return text;
+}
+
+/// Nothing when the text is no list of 8-digit numbers.
+std::optional<std::vector<float>> floats_of(const std::string& text) {
+    std::vector<float> values;
+    for (std::size_t at = 0; at < text.size(); at += 8) {
+        std::uint32_t bits = 0;
+        const char *first = text.data() + at, *last = first + std::min<std::size_t>(8, text.size() - at);
+        const auto [end, problem] = std::from_chars(first, last, bits, 16);
+        if (problem != std::errc() || end != first + 8) return std::nullopt;
+        values.push_back(std::bit_cast<float>(bits));
+    }
+    return values;
+}
+
+std::string entry_check(const std::string& key, const ReferenceScore& score, const std::string& tokens) {
+    return sha256_hex(fmt::format("{} {:.17g} {}{}", key, score.logprob_sum, score.token_count, tokens))
+        .substr(0, 8);
 }
 
 json entry_json(const std::string& key, const ReferenceScore& score) {
-    return {{"key", key},
-            {"sum", score.logprob_sum},
-            {"count", score.token_count},
-            {"check", entry_check(key, score)}};
+    const std::string tokens = hex_of(score.token_logprobs);
+    json entry = {{"key", key},
+                  {"sum", score.logprob_sum},
+                  {"count", score.token_count},
+                  {"check", entry_check(key, score, tokens)}};
+    if (!tokens.empty()) entry["tokens"] = tokens;
+    return entry;
 }
 
 json header_json(const std::map<std::string, std::string>& identity) {
@@ -42,10 +71,14 @@ json header_json(const std::map<std::string, std::string>& identity) {
 /// The entry of a line, or nothing when the line is damaged.
 std::optional<std::pair<std::string, ReferenceScore>> parse_entry(const json& line) {
     try {
-        const ReferenceScore score{line.at("sum").get<double>(), line.at("count").get<std::int64_t>()};
+        const std::string tokens = line.value("tokens", "");
+        auto values = floats_of(tokens);
+        if (!values) return std::nullopt;
+        ReferenceScore score{line.at("sum").get<double>(), line.at("count").get<std::int64_t>(),
+                             std::move(*values)};
         const auto key = line.at("key").get<std::string>();
-        if (line.at("check") != entry_check(key, score)) return std::nullopt;
-        return std::pair(key, score);
+        if (line.at("check") != entry_check(key, score, tokens)) return std::nullopt;
+        return std::pair(key, std::move(score));
     } catch (const json::exception&) {
         return std::nullopt;
     }
@@ -77,8 +110,8 @@ CacheFile read_cache(const fs::path& path, const std::map<std::string, std::stri
             file.has_header = true;
             continue;
         }
-        if (const auto entry = parse_entry(line))
-            file.scores[entry->first] = entry->second;
+        if (auto entry = parse_entry(line))
+            file.scores[entry->first] = std::move(entry->second);
         else
             ++file.damaged;
     }
@@ -97,7 +130,13 @@ void rewrite_cache(const fs::path& path, const std::map<std::string, std::string
 
 /// The groups cut down to the answers that `scores` lacks, each distinct answer once.
 std::vector<SequenceGroup> missing_groups(const std::vector<SequenceGroup>& groups,
-                                          const ReferenceScores& scores, ReferenceCounts& counts) {
+                                          const ReferenceScores& scores, ReferenceDetail detail,
+                                          ReferenceCounts& counts) {
+    const auto is_found = [&](const std::string& key) {
+        const auto found = scores.find(key);
+        return found != scores.end() &&
+               (detail == ReferenceDetail::sums || !found->second.token_logprobs.empty());
+    };
     std::vector<SequenceGroup> missing;
     std::unordered_set<std::string> seen;
     for (const SequenceGroup& group : groups) {
@@ -106,7 +145,7 @@ std::vector<SequenceGroup> missing_groups(const std::vector<SequenceGroup>& grou
             const std::string key = answer_digest(group.prompt_ids, answer);
             if (!seen.insert(key).second) continue;
             ++counts.needed;
-            if (scores.contains(key))
+            if (is_found(key))
                 ++counts.found;
             else
                 rest.answers.push_back(answer);
@@ -116,26 +155,50 @@ std::vector<SequenceGroup> missing_groups(const std::vector<SequenceGroup>& grou
     return missing;
 }
 
-void score_batch(const Decoder& reference, const std::vector<const SequenceGroup*>& groups,
-                 const ScoreConfig& score, ReferenceScores& scores, JsonLinesWriter& writer) {
+std::vector<float> values_of(const at::Tensor& value_N, std::int64_t begin, std::int64_t count) {
+    const float* first = value_N.const_data_ptr<float>() + begin;
+    return {first, first + count};
+}
+
+/// Key and score of every answer of the batch, in order.
+std::vector<std::pair<std::string, ReferenceScore>> scored_entries(
+    const Decoder& reference, const std::vector<const SequenceGroup*>& groups, const ScoreConfig& score,
+    ReferenceDetail detail) {
+    const at::NoGradGuard no_grad;
     const SequenceScore scored = score_answers(reference, pack(groups), score);
     const at::Tensor sums = scored.logprob_sum_A.to(at::kCPU, at::kDouble);
     const at::Tensor token_counts = scored.token_count_A.to(at::kCPU);
-    std::int64_t answer = 0;
+    const at::Tensor values_N = scored.logprob_N.to(at::kCPU, at::kFloat).contiguous();
+    std::vector<std::pair<std::string, ReferenceScore>> entries;
+    std::int64_t answer = 0, token = 0;
     for (const SequenceGroup* group : groups) {
         for (const TokenSequence& sequence : group->answers) {
-            const ReferenceScore entry{sums[answer].item<double>(),
-                                       token_counts[answer].item<std::int64_t>()};
+            ReferenceScore entry{sums[answer].item<double>(), token_counts[answer].item<std::int64_t>(), {}};
             LINVOX_REQUIRE(
                 std::isfinite(entry.logprob_sum), UserError,
                 "record '{}': the reference gives log-probability {}; the model or its ids are broken",
                 group->id, entry.logprob_sum);
-            const std::string key = answer_digest(group->prompt_ids, sequence);
-            writer.write(entry_json(key, entry));
-            scores[key] = entry;
+            if (detail == ReferenceDetail::tokens)
+                entry.token_logprobs = values_of(values_N, token, entry.token_count);
+            token += entry.token_count;
+            entries.emplace_back(answer_digest(group->prompt_ids, sequence), std::move(entry));
             ++answer;
         }
     }
+    return entries;
+}
+
+BatchPlan plan_in_order(const std::vector<SequenceGroup>& groups, std::int64_t token_budget) {
+    std::vector<std::size_t> order(groups.size());
+    for (std::size_t i = 0; i < order.size(); ++i) order[i] = i;
+    return plan_batches(groups, order, {.token_budget = token_budget});
+}
+
+std::vector<const SequenceGroup*> batch_members(const std::vector<SequenceGroup>& groups,
+                                                const std::vector<std::size_t>& members) {
+    std::vector<const SequenceGroup*> batch;
+    for (const std::size_t member : members) batch.push_back(&groups[member]);
+    return batch;
 }
 
 }  // namespace
@@ -151,11 +214,20 @@ std::map<std::string, std::string> reference_identity(const Decoder& reference, 
     return identity;
 }
 
+ReferenceScores score_reference(const Decoder& reference, const std::vector<SequenceGroup>& groups,
+                                const ScoreConfig& score, std::int64_t token_budget, ReferenceDetail detail) {
+    ReferenceScores scores;
+    for (const auto& members : plan_in_order(groups, token_budget))
+        for (auto& [key, entry] : scored_entries(reference, batch_members(groups, members), score, detail))
+            scores[key] = std::move(entry);
+    return scores;
+}
+
 ReferenceScores precompute_reference(const fs::path& path, const Decoder& reference,
                                      const std::vector<SequenceGroup>& groups, const ScoreConfig& score,
                                      const std::map<std::string, std::string>& identity,
-                                     std::int64_t token_budget, ReferenceCounts* counts) {
-    const at::NoGradGuard no_grad;
+                                     std::int64_t token_budget, ReferenceCounts* counts,
+                                     ReferenceDetail detail) {
     CacheFile file;
     if (fs::exists(path)) file = read_cache(path, identity);
     if (file.damaged > 0) {
@@ -163,20 +235,18 @@ ReferenceScores precompute_reference(const fs::path& path, const Decoder& refere
         rewrite_cache(path, identity, file.scores);
     }
     ReferenceCounts counted{.damaged = file.damaged};
-    const std::vector<SequenceGroup> missing = missing_groups(groups, file.scores, counted);
+    const std::vector<SequenceGroup> missing = missing_groups(groups, file.scores, detail, counted);
     JsonLinesWriter writer(path, JsonLinesWriter::Mode::append);
     if (!file.has_header) writer.write(header_json(identity));
-    std::vector<std::size_t> order(missing.size());
-    for (std::size_t i = 0; i < order.size(); ++i) order[i] = i;
     Progress progress("reference", "records", static_cast<std::int64_t>(missing.size()));
     std::int64_t done = 0;
-    for (const auto& members : plan_batches(missing, order, {.token_budget = token_budget})) {
+    for (const auto& members : plan_in_order(missing, token_budget)) {
         if (stop_requested()) throw Interrupted{};
-        std::vector<const SequenceGroup*> batch;
-        for (const std::size_t member : members) batch.push_back(&missing[member]);
-        const std::size_t before = file.scores.size();
-        score_batch(reference, batch, score, file.scores, writer);
-        counted.computed += static_cast<std::int64_t>(file.scores.size() - before);
+        for (auto& [key, entry] : scored_entries(reference, batch_members(missing, members), score, detail)) {
+            writer.write(entry_json(key, entry));
+            file.scores[key] = std::move(entry);
+            ++counted.computed;
+        }
         progress.update(done += static_cast<std::int64_t>(members.size()));
     }
     writer.close();

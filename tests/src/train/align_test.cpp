@@ -8,72 +8,17 @@
 #include <cmath>
 
 #include "src/base/error.h"
-#include "src/base/log.h"
-#include "src/model/torch_compat.h"
-#include "tests/src/train/toy_model.h"
+#include "tests/src/train/align_fixture.h"
 
 namespace linvox {
 namespace {
 
+using Align = AlignFixture;
 namespace fs = std::filesystem;
-using Values = std::map<std::string, double>;
-
-struct Align : testing::Test {
-    std::vector<Values> steps, evaluations;
-    AlignData data;
-
-    void SetUp() override {
-        configure_threads(1);
-        data.train = toy::pairs(20);
-        data.held_out = toy::pairs(7, 2);
-        for (PreferenceRecord& record : data.held_out) record.info.id = "held_out_" + record.info.id;
-        data.vocab_begin = toy::kCodes;
-        data.vocab_end = toy::kVocabulary;
-        score_reference();
-    }
-    void score_reference() {
-        const fs::path path = fs::path(testing::TempDir()) / "align_reference.jsonl";
-        fs::remove(path);
-        std::vector<SequenceGroup> all = toy::groups(data.train);
-        for (const SequenceGroup& group : toy::groups(data.held_out)) all.push_back(group);
-        const ScoreConfig score = align_score_config({}, data.vocab_begin, data.vocab_end);
-        data.reference = precompute_reference(path, toy::decoder(), all, score, {}, 200);
-    }
-    TrainRun run(const fs::path& checkpoints = {}, bool resume = false, std::int64_t stop_after = -1) {
-        return {checkpoints, resume, [this, stop_after](std::int64_t) {
-                    Observer observer;
-                    observer.on_step = [this, stop_after](const StepReport& report) {
-                        steps.push_back(report.values);
-                        if (report.step == stop_after) throw Interrupted{};
-                    };
-                    observer.on_evaluation = [this](const StepReport& report) {
-                        evaluations.push_back(report.values);
-                    };
-                    return std::vector<Observer>{observer};
-                }};
-    }
-    std::vector<double> losses() const {
-        std::vector<double> all;
-        for (const Values& values : steps) all.push_back(values.at("loss"));
-        return all;
-    }
-};
-
-AlignConfig config_of(const std::string& kind, std::int64_t epochs = 2) {
-    AlignConfig config;
-    config.loss.main.kind = kind;
-    config.optimiser.learning_rate = 3e-3;
-    config.schedule.warmup_steps = 2;
-    config.epochs = epochs;
-    config.batch_pairs = 5;
-    config.evaluate_every = 4;
-    config.checkpoint_every = 0;
-    return config;
-}
 
 TEST_F(Align, LpoRaisesTheMarginOnHeldOutPairs) {
     Decoder policy = toy::decoder();
-    const TrainResult result = train_align(policy, data, config_of("lpo-published", 10), run());
+    const TrainResult result = train_align(policy, data, align_config_of("lpo-published", 10), run());
     EXPECT_EQ(result.steps, 40);
     EXPECT_NEAR(steps.front().at("loss"), 2.0, 1e-4);  // LPO starts at 2 whatever beta, r1, r2
     EXPECT_NEAR(evaluations.front().at("eval_margin/per_token"), 0.0, 1e-4);
@@ -86,14 +31,14 @@ TEST_F(Align, LpoRaisesTheMarginOnHeldOutPairs) {
 
 TEST_F(Align, DpoStartsAtLnTwo) {
     Decoder policy = toy::decoder();
-    train_align(policy, data, config_of("sigmoid", 4), run());
+    train_align(policy, data, align_config_of("sigmoid", 4), run());
     EXPECT_NEAR(steps.front().at("loss"), std::log(2.0), 1e-5);
     EXPECT_GT(evaluations.back().at("eval_margin/sum"), 0.5);
 }
 
 TEST_F(Align, ReportsTrlNamesAndCurves) {
     Decoder policy = toy::decoder();
-    train_align(policy, data, config_of("lpo-published", 1), run());
+    train_align(policy, data, align_config_of("lpo-published", 1), run());
     for (const char* name :
          {"loss", "grad_norm", "learning_rate", "logps/chosen", "logps/rejected", "rewards/chosen",
           "rewards/rejected", "rewards/margins", "rewards/accuracies", "displacement/chosen",
@@ -114,7 +59,7 @@ TEST_F(Align, MicroBatchesOfOneRecordEqualOneBatch) {
     std::vector<std::vector<double>> losses_of;
     std::vector<Decoder> policies;
     for (const std::int64_t budget : {1, 100000}) {
-        AlignConfig config = config_of("lpo-published", 1);
+        AlignConfig config = align_config_of("lpo-published", 1);
         config.batch_pairs = 8;
         config.token_budget = budget;
         steps.clear();
@@ -130,7 +75,7 @@ TEST_F(Align, MicroBatchesOfOneRecordEqualOneBatch) {
 TEST_F(Align, ResumedRunHasTheLossesOfTheUninterruptedOne) {
     const fs::path folder = fs::path(testing::TempDir()) / "align_resume";
     fs::remove_all(folder);
-    AlignConfig config = config_of("bco_pair", 3);  // keeps a running mean
+    AlignConfig config = align_config_of("bco_pair", 3);  // keeps a running mean
     config.checkpoint_every = 5;
     Decoder whole = toy::decoder(), killed = toy::decoder(), resumed = toy::decoder(8);
     train_align(whole, data, config, run());
@@ -146,7 +91,7 @@ TEST_F(Align, ResumedRunHasTheLossesOfTheUninterruptedOne) {
 TEST_F(Align, ResumeRefusesChangedSettings) {
     const fs::path folder = fs::path(testing::TempDir()) / "align_changed";
     fs::remove_all(folder);
-    AlignConfig config = config_of("lpo-published", 2);
+    AlignConfig config = align_config_of("lpo-published", 2);
     config.checkpoint_every = 3;
     Decoder policy = toy::decoder();
     train_align(policy, data, config, run(folder));
@@ -162,28 +107,24 @@ TEST_F(Align, ResumeRefusesChangedSettings) {
 
 TEST_F(Align, GatesRefuseAStaleReferenceUnlessSwitchedOff) {
     Decoder policy = toy::decoder(9);  // not the model that scored the reference
-    EXPECT_THROW(train_align(policy, data, config_of("lpo-published"), run()), DataError);
+    EXPECT_THROW(train_align(policy, data, align_config_of("lpo-published"), run()), DataError);
     EXPECT_TRUE(steps.empty());
     data.starts_at_reference = false;
-    EXPECT_NO_THROW(train_align(policy, data, config_of("lpo-published", 1), run()));
+    EXPECT_NO_THROW(train_align(policy, data, align_config_of("lpo-published", 1), run()));
 }
 
 TEST_F(Align, RefusesWhatTheLossNeedsAndTheRunLacks) {
     Decoder policy = toy::decoder();
-    EXPECT_THROW(train_align(policy, data, config_of("odpo"), run()), ConfigError);   // task scores
-    EXPECT_THROW(train_align(policy, data, config_of("tdpo1"), run()), ConfigError);  // live logits
-    AlignConfig split = config_of("kto_pair");
+    EXPECT_THROW(train_align(policy, data, align_config_of("odpo"), run()), ConfigError);  // task scores
+    AlignConfig split = align_config_of("kto_pair");
     split.token_budget = 1;
     EXPECT_THROW(train_align(policy, data, split, run()), ConfigError);  // pairs of a step must be together
-    AlignConfig weighted = config_of("sigmoid");
-    weighted.loss.ld_alpha = 0.5;
-    EXPECT_THROW(train_align(policy, data, weighted, run()), ConfigError);
-    AlignConfig patient = config_of("sigmoid");
+    AlignConfig patient = align_config_of("sigmoid");
     patient.patience = 2;
     data.held_out.clear();
     EXPECT_THROW(train_align(policy, data, patient, run()), ConfigError);
     data.train.clear();
-    EXPECT_THROW(train_align(policy, data, config_of("sigmoid"), run()), DataError);
+    EXPECT_THROW(train_align(policy, data, align_config_of("sigmoid"), run()), DataError);
 }
 
 TEST_F(Align, MissingReferenceEntriesAreNamed) {
@@ -191,7 +132,7 @@ TEST_F(Align, MissingReferenceEntriesAreNamed) {
     data.reference.erase(answer_digest(record.info.prompt_ids, record.chosen.answer));
     Decoder policy = toy::decoder();
     try {
-        train_align(policy, data, config_of("sigmoid"), run());
+        train_align(policy, data, align_config_of("sigmoid"), run());
         FAIL();
     } catch (const DataError& error) {
         EXPECT_THAT(error.what(), testing::HasSubstr("pair_4"));
@@ -201,7 +142,7 @@ TEST_F(Align, MissingReferenceEntriesAreNamed) {
 TEST_F(Align, ReferenceFreeLossesRunWithoutAReference) {
     data.reference.clear();
     Decoder policy = toy::decoder();
-    EXPECT_NO_THROW(train_align(policy, data, config_of("simpo", 2), run()));
+    EXPECT_NO_THROW(train_align(policy, data, align_config_of("simpo", 2), run()));
     EXPECT_LT(steps.back().at("loss"), steps.front().at("loss"));
 }
 
@@ -213,7 +154,7 @@ TEST_F(Align, PairWeightByPromptGivesEveryPromptTheSameSay) {
     score_reference();
     const Decoder policy = toy::decoder(5);
     const auto loss_of = [&](const std::vector<PreferenceRecord>& records, const char* weight) {
-        AlignConfig config = config_of("sigmoid");
+        AlignConfig config = align_config_of("sigmoid");
         config.pair_weight = weight;
         return evaluate_pairs(policy, records, data.reference, config, data.vocab_begin, data.vocab_end)
             .at("loss");

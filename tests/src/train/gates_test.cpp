@@ -43,7 +43,7 @@ struct Gates : testing::Test {
     }
     std::vector<GateCheck> step0(const ReferenceScores& reference, const LossConfig& loss,
                                  const Packer& packer) const {
-        return check_step0(decoder, records, reference, score, loss, "", packer);
+        return check_step0(decoder, nullptr, records, reference, {score, loss, ""}, packer);
     }
 };
 

@@ -24,8 +24,9 @@ struct Cache : testing::Test {
     ReferenceCounts counts;
 
     void SetUp() override { fs::remove(path); }
-    ReferenceScores compute(const std::vector<SequenceGroup>& of) {
-        return precompute_reference(path, decoder, of, score, identity, 100, &counts);
+    ReferenceScores compute(const std::vector<SequenceGroup>& of,
+                            ReferenceDetail detail = ReferenceDetail::sums) {
+        return precompute_reference(path, decoder, of, score, identity, 100, &counts, detail);
     }
     void expect_equal(const ReferenceScores& a, const ReferenceScores& b) {
         ASSERT_EQ(a.size(), b.size());
@@ -83,6 +84,48 @@ TEST_F(Cache, ATornTailIsCutAndADamagedLineComputedAgain) {
     EXPECT_EQ(counts.damaged, 1);
     EXPECT_EQ(counts.computed, 1);
     expect_equal(read_reference(path, identity), scores);
+}
+
+TEST_F(Cache, TokenValuesAreKeptToTheLastBitWhenAskedFor) {
+    for (const auto& [key, entry] : compute(groups)) EXPECT_TRUE(entry.token_logprobs.empty());
+    const ReferenceScores scores = compute(groups, ReferenceDetail::tokens);
+    EXPECT_EQ(counts.computed, 36);  // answers that have their sum only are scored again
+    const ReferenceScores direct = score_reference(decoder, groups, score, 100, ReferenceDetail::tokens);
+    const ReferenceScores read = read_reference(path, identity);
+    ASSERT_EQ(read.size(), direct.size());
+    std::int64_t tokens = 0;
+    for (const auto& [key, entry] : direct) {
+        EXPECT_EQ(read.at(key).token_logprobs, entry.token_logprobs);
+        ASSERT_EQ(static_cast<std::int64_t>(entry.token_logprobs.size()), entry.token_count);
+        double sum = 0.0;
+        for (const float value : entry.token_logprobs) sum += value;
+        EXPECT_NEAR(sum, entry.logprob_sum, 1e-4);
+        tokens += entry.token_count;
+    }
+    compute(groups, ReferenceDetail::tokens);
+    EXPECT_EQ(counts.found, 36);
+    compute(groups);
+    EXPECT_EQ(counts.found, 36);  // sums are there as well
+
+    fs::remove(path);
+    compute(groups);
+    const auto plain = fs::file_size(path);
+    fs::remove(path);
+    compute(groups, ReferenceDetail::tokens);
+    EXPECT_EQ(fs::file_size(path), plain + 8 * static_cast<std::uintmax_t>(tokens) +
+                                       36 * std::string_view(",\"tokens\":\"\"").size());
+}
+
+TEST_F(Cache, ADamagedTokenValueIsFound) {
+    const ReferenceScores scores = compute(groups, ReferenceDetail::tokens);
+    std::string damaged = read_file(path);
+    const std::size_t digit = damaged.find("\"tokens\":\"", damaged.size() / 2) + 13;
+    damaged[digit] = damaged[digit] == '9' ? '8' : '9';
+    std::ofstream(path) << damaged;
+    EXPECT_THROW(read_reference(path, identity), DataError);
+    compute(groups, ReferenceDetail::tokens);
+    EXPECT_EQ(counts.damaged, 1);
+    EXPECT_EQ(counts.computed, 1);
 }
 
 TEST_F(Cache, AnotherIdentityIsRefusedWithFieldAndValues) {

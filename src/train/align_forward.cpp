@@ -1,0 +1,95 @@
+#include "src/train/align_forward.h"
+
+#include <ATen/TensorOperators.h>
+#include <ATen/core/grad_mode.h>
+#include <fmt/format.h>
+
+#include <utility>
+
+#include "src/loss/inputs.h"
+#include "src/loss/pair_metrics.h"
+
+namespace linvox {
+namespace {
+
+/// Curves of one batch: sums and per-token values per pair, for means and percentiles.
+std::vector<MeterValues> curve_values(const PairScores& scores) {
+    const at::NoGradGuard no_grad;
+    std::vector<MeterValues> values;
+    const auto add = [&](const char* side, const at::Tensor& policy_B, const at::Tensor& reference_B,
+                         const at::Tensor& tokens_B) {
+        values.push_back({fmt::format("logps/{}", side), policy_B.detach()});
+        values.push_back({fmt::format("logps/{}_per_token", side), policy_B.detach() / tokens_B});
+        if (!reference_B.defined()) return;
+        const at::Tensor ratio_B = policy_B.detach() - reference_B;
+        values.push_back({fmt::format("logratio/{}_sum", side), ratio_B});
+        values.push_back({fmt::format("logratio/{}_per_token", side), ratio_B / tokens_B});
+    };
+    add("chosen", scores.policy_chosen, scores.reference_chosen, scores.chosen_tokens);
+    add("rejected", scores.policy_rejected, scores.reference_rejected, scores.rejected_tokens);
+    return values;
+}
+
+/// Metrics take gradients of their own, which must not reach the models.
+PairExtras without_graph(PairExtras extras) {
+    for (const auto& [name, tensor] : named_extras(extras))
+        if (tensor->defined()) *tensor = tensor->detach();
+    return extras;
+}
+
+}  // namespace
+
+bool by_prompt(const AlignConfig& config) { return config.pair_weight == "prompt"; }
+
+Denominators denominators_of(const PairSet& set, const std::vector<std::size_t>& records,
+                             const AlignConfig& config) {
+    const auto pairs = index_pairs(set.records, records, by_prompt(config));
+    const at::Tensor weight_B = pair_weights(pairs);
+    return {loss_denominators(config.loss, chosen_token_counts(set, pairs, config.loss.ld_alpha), weight_B),
+            weight_B.sum().item<double>()};
+}
+
+MicroResult PairForward::operator()(const PairSet& set, const PairBatch& batch, LossState& state,
+                                    const Denominators& denominators) const {
+    const auto [scores, extras] = score_pairs(policy, reference, set, batch, scoring);
+    const at::Tensor weight_B = pair_weights(batch.pairs);
+    const at::Tensor weight_on_device_B = weight_B.to(scores.policy_chosen.options().requires_grad(false));
+    const PreferenceLoss loss = preference_loss(scores, extras, config.loss, state);
+    MicroResult result;
+    // A share of the step loss; times the step's weight, because the trainer divides by it.
+    result.loss_sum =
+        reduce_loss(loss, scores.chosen_tokens, weight_on_device_B, denominators.parts) * denominators.weight;
+    result.weight = weight_B.sum().item<double>();
+    for (const LossMeter& meter :
+         pair_metrics(scores, without_graph(extras), config.loss, state, loss, weight_on_device_B))
+        result.meters.push_back({meter.name, meter.numerator, meter.denominator});
+    result.values = curve_values(scores);
+    result.per_record = loss.per_pair_B.detach();
+    return result;
+}
+
+PairForward pair_forward(const Decoder& policy, const Decoder* reference, const AlignConfig& config,
+                         std::int64_t vocab_begin, std::int64_t vocab_end) {
+    return {policy,
+            reference,
+            config,
+            {align_score_config(config, vocab_begin, vocab_end), config.loss, config.task_score}};
+}
+
+std::map<std::string, double> evaluate_set(const PairForward& forward, const PairSet& set,
+                                           const LossState& state) {
+    std::vector<std::size_t> all(set.records.size());
+    for (std::size_t i = 0; i < all.size(); ++i) all[i] = i;
+    const Denominators denominators = denominators_of(set, all, forward.config);
+    const PackConfig pack_config{.token_budget = forward.config.token_budget};
+    MeterSum meters;
+    for (const auto& members : plan_batches(set.groups, all, pack_config)) {
+        const at::NoGradGuard no_grad;
+        LossState copy = state;
+        meters.add(
+            forward(set, make_pair_batch(set, members, by_prompt(forward.config)), copy, denominators));
+    }
+    return meters.read();
+}
+
+}  // namespace linvox

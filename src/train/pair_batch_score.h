@@ -1,0 +1,48 @@
+// Runs the models over one packed batch of pairs and lays out what a loss reads: sums, and where the loss
+// asks for more, quantities of single tokens and of whole distributions. One path for training, evaluation
+// and the gates. The formulas are those of src/loss/token_level.h.
+#pragma once
+
+#include <string>
+
+#include "src/loss/preference.h"
+#include "src/model/decoder.h"
+#include "src/model/score.h"
+#include "src/train/pair_batch.h"
+
+namespace linvox {
+
+/// What a loss reads beside the sums of policy and reference.
+struct LossReads {
+    bool reference_tokens = false;     // LD-DPO: per-token values of the reference
+    bool policy_distribution = false;  // WPO
+    bool divergence = false;           // TDPO: KL(reference || policy) per token
+    bool extrapolation = false;        // epsilon-DPO: margins under mixed logits
+    bool contrastive_weights = false;  // TIS-DPO: token weights from two more models
+
+    /// Logits of the reference: only a model has them, no file does.
+    bool reference_logits() const { return divergence || extrapolation; }
+};
+
+/// Throws ConfigError when the loss is no valid one.
+LossReads loss_reads(const LossConfig& loss);
+
+struct ScoredPairs {
+    PairScores scores;  // with the policy's gradient unless gradients are off
+    PairExtras extras;
+};
+
+/// How pairs are scored; `task_score` as in pair_extras.
+struct PairScoring {
+    ScoreConfig score;
+    LossConfig loss;
+    std::string task_score;
+};
+
+/// Scores the batch under the policy, and under `live` when there is one (gradients off); else the
+/// reference is what `set` holds. With ld_alpha below 1 sums and counts are the length-desensitised ones.
+/// BugError when the loss reads what neither gives; check() of align.h finds it at load.
+ScoredPairs score_pairs(const Decoder& policy, const Decoder* live, const PairSet& set,
+                        const PairBatch& batch, const PairScoring& scoring);
+
+}  // namespace linvox
