@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "src/base/jsonl.h"
+#include "src/base/log.h"
 
 namespace linvox {
 namespace {
@@ -42,6 +43,44 @@ TEST(JsonlObserver, ResumeCutsLostStepsAndTheTornLine) {
     ASSERT_EQ(lines.size(), 3U);
     EXPECT_EQ(lines[1]["step"], 2);
     EXPECT_EQ(lines[2]["loss"], 1.0);
+}
+
+TEST(JsonlObserver, ReportsReadBackWithoutTheEvents) {
+    const auto path = std::filesystem::path(testing::TempDir()) / "observer_reports.jsonl";
+    const Observer observer = jsonl_observer(path);
+    observer.on_step({1, 4, 0.25, 0.5, {{"loss", -2.0}, {"broken", std::nan("")}}});
+    observer.on_event({1, "alarm", "displacement", "raised", "in words"});
+    EXPECT_EQ(lines_of(path).at(1), nlohmann::json({{"step", 1},
+                                                    {"event", "alarm"},
+                                                    {"name", "displacement"},
+                                                    {"state", "raised"},
+                                                    {"message", "in words"}}));
+    const auto reports = read_reports(path);
+    ASSERT_EQ(reports.size(), 1U);
+    EXPECT_EQ(reports[0].step, 1);
+    EXPECT_EQ(reports[0].epoch, 0.25);
+    EXPECT_EQ(reports[0].values.at("loss"), -2.0);
+    EXPECT_TRUE(std::isnan(reports[0].values.at("broken")));
+    EXPECT_EQ(reports[0].values.size(), 2U);
+    EXPECT_TRUE(read_reports(path.string() + ".missing").empty());
+}
+
+TEST(PeriodicObserver, MeasuresEveryNthStepAndDropsAnInterruptedOne) {
+    std::vector<StepReport> heard;
+    const Observer listener{.on_evaluation = [&](const StepReport& report) { heard.push_back(report); }};
+    int measured = 0;
+    const Observer observer = periodic_observer(3,
+                                                [&]() -> std::map<std::string, double> {
+                                                    if (++measured == 2) throw Interrupted{};
+                                                    return {{"probe/x", measured}};
+                                                },
+                                                {listener, Observer{}});
+    for (std::int64_t step = 1; step <= 10; ++step) observer.on_step({step, 10, 0.5, 1.0, {{"loss", 1.0}}});
+    EXPECT_EQ(measured, 3);
+    ASSERT_EQ(heard.size(), 2U);
+    EXPECT_EQ(heard[0].step, 3);
+    EXPECT_EQ(heard[0].values, (std::map<std::string, double>{{"probe/x", 1.0}}));
+    EXPECT_EQ(heard[1].step, 9);
 }
 
 TEST(JsonlObserver, AFreshRunStartsAFreshFile) {
