@@ -10,6 +10,8 @@
 #include <gmock/gmock.h>
 
 #include <algorithm>
+#include <cmath>
+#include <functional>
 
 #include "src/base/error.h"
 #include "src/train/align_forward.h"
@@ -141,6 +143,25 @@ TEST_F(TokenLosses, LdDpoWeighsTheTailOfTheLongerAnswerOnBothSides) {
     EXPECT_NEAR(steps.front().at("logratio/chosen_sum"), 0.0, 1e-5);
 }
 
+TEST_F(TokenLosses, ALikelihoodPartOfLdDpoIsTheMeanOverItsTokenWeights) {
+    score_reference(ReferenceDetail::tokens);
+    AlignConfig config = whole_steps("irpo");
+    config.loss.ld_alpha = 0.3;
+    double weights = 0.0, pairs = 0.0;
+    for (const SequenceGroup& group : toy::groups(data.train))
+        for (std::size_t r = 1; r < group.answers.size(); ++r, ++pairs) {
+            const auto own = static_cast<double>(group.answers[0].scored_count());
+            const double limit = std::min(own, static_cast<double>(group.answers[r].scored_count()));
+            weights += limit + 0.3 * (own - limit);
+        }
+    expect_equal_training(config, [&](const PlainPair& pair) {
+        const std::int64_t limit = std::min(pair.chosen.logprob_N.size(0), pair.rejected.logprob_N.size(0));
+        const at::Tensor& logprob_N = pair.chosen.logprob_N;
+        const at::Tensor sum = logprob_N.slice(0, 0, limit).sum() + 0.3 * logprob_N.slice(0, limit).sum();
+        return plain_ld(pair, 0.3) - sum * (pairs / weights);
+    });
+}
+
 TEST_F(TokenLosses, WpoWeighsPairsByThePolicysOwnDistributionsAndNeedsSumsOfTheReferenceOnly) {
     AlignConfig config = whole_steps("sigmoid");
     config.loss.wpo = true;
@@ -159,6 +180,18 @@ TEST_F(TokenLosses, EpsilonDpoRunsFromLnTwo) {
     Decoder policy = toy::decoder();
     train_align(policy, data, config, run());
     EXPECT_NEAR(steps.front().at("loss"), std::log(2.0), 1e-5);
+    EXPECT_GT(steps.back().at("margin/sum"), 0.1);
+}
+
+TEST_F(TokenLosses, WholeDistributionsTrainInBfloat16Too) {
+    data.reference.clear();  // it was scored in float32
+    AlignConfig config = whole_steps("tdpo2");
+    config.precision = "bf16";
+    config.loss.wpo = true;
+    Decoder policy = toy::decoder();
+    train_align(policy, data, config, run());
+    EXPECT_LT(steps.front().at("loss"), std::log(2.0));  // pairs weigh at most 1
+    EXPECT_EQ(steps.front().at("logratio/chosen_sum"), 0.0);
     EXPECT_GT(steps.back().at("margin/sum"), 0.1);
 }
 
