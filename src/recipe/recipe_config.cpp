@@ -89,6 +89,15 @@ void ReportConfig::visit(ConfigVisitor& v) {
     v.field("players", players, "items with audio players in the page", Range{0, 1000});
 }
 
+void LogConfig::visit(ConfigVisitor& v) {
+    v.field("tensorboard", tensorboard, "write TensorBoard event files beside train.jsonl");
+}
+
+void ProbeConfig::visit(ConfigVisitor& v) {
+    v.field("every", every, "steps between samples of the model in training; 0: none", Range{0, 1e9});
+    v.field("prompts", prompts, "watch clips that are spoken each time", Range{1, 1e4});
+}
+
 void RecipeConfig::visit(ConfigVisitor& v) {
     v.choice("task", task, "what the recipe aligns", {"tts"});
     v.field("run_dir", run_dir, "where results go, relative to the current directory");
@@ -105,6 +114,9 @@ void RecipeConfig::visit(ConfigVisitor& v) {
     v.section("synthesise", synthesise, "held-out prompts spoken by every model");
     v.section("evaluate", evaluate, "metrics of the held-out speech");
     v.section("report", report, "the report");
+    v.section("log", log, "what is written while a model is trained");
+    v.section("alarms", alarms, "warnings while a model is trained");
+    v.section("probe", probe, "samples of a model in training, with the settings of synthesise");
 }
 
 namespace {

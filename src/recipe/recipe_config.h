@@ -11,6 +11,7 @@
 #include "src/data/pairs.h"
 #include "src/generate/sampler.h"
 #include "src/model/model_config.h"
+#include "src/train/alarms.h"
 #include "src/train/align.h"
 #include "src/train/codec_fit.h"
 #include "src/train/sft.h"
@@ -82,6 +83,19 @@ struct ReportConfig {
     void visit(ConfigVisitor& v);
 };
 
+/// What is written while a model is trained, beside train.jsonl.
+struct LogConfig {
+    bool tensorboard = true;
+    void visit(ConfigVisitor& v);
+};
+
+/// Samples of a model in training; see src/recipe/probe.h.
+struct ProbeConfig {
+    std::int64_t every = 0;  // steps; 0: off
+    std::int64_t prompts = 4;
+    void visit(ConfigVisitor& v);
+};
+
 struct RecipeConfig {
     std::string task = "tts";
     std::string run_dir = "runs/tts";
@@ -98,6 +112,9 @@ struct RecipeConfig {
     SynthesiseConfig synthesise;
     EvaluateConfig evaluate;
     ReportConfig report;
+    LogConfig log;  // the last three change what is told of a training, not its result: no stage's key
+    AlarmConfig alarms;
+    ProbeConfig probe;
     void visit(ConfigVisitor& v);
 };
 

@@ -8,6 +8,7 @@
 #include "src/base/log.h"
 #include "src/model/model_directory.h"
 #include "src/recipe/align_inputs.h"
+#include "src/recipe/probe_watch.h"
 #include "src/recipe/stages.h"
 #include "src/train/reference_cache.h"
 
@@ -33,7 +34,7 @@ void align_one(const StageContext& context, const AlignRun& entry, const AlignIn
     data.identity = {{"start", decoder_digest(policy)}, {"reference", sha256_file(reference_file)}};
     log_line(fmt::format("  {}: {}", entry.name, describe_loss(entry.train.loss)));
     const TrainRun run{folder / "checkpoints", true, [&](std::int64_t resume_step) {
-                           return std::vector<Observer>{jsonl_observer(folder / "train.jsonl", resume_step)};
+                           return watch_training(context, folder, policy, resume_step, /*probe_first=*/true);
                        }};
     const TrainResult result = train_align(policy, data, entry.train, run);
     save_model_directory(folder / "model", policy);

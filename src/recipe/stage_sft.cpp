@@ -10,6 +10,7 @@
 #include "src/base/log.h"
 #include "src/model/model_directory.h"
 #include "src/recipe/prepared.h"
+#include "src/recipe/probe_watch.h"
 #include "src/recipe/splice.h"
 #include "src/recipe/stages.h"
 #include "src/train/sft.h"
@@ -121,7 +122,7 @@ void stage_sft(const StageContext& context) {
     data.identity = {{"prepared", sha256_file(prepare / "prepared.jsonl")}};
     TrainRun run{
         context.folder / "checkpoints", true, [&](std::int64_t resume_step) {
-            return std::vector<Observer>{jsonl_observer(context.folder / "train.jsonl", resume_step)};
+            return watch_training(context, context.folder, decoder, resume_step);
         }};
     const TrainResult result = train_sft(decoder, data, config.sft, run);
     save_model_directory(context.folder / "model", decoder);
