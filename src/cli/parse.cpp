@@ -33,6 +33,8 @@ void add_run(CLI::App& app, RunArguments& arguments) {
     add_run_options(*run, arguments);
     run->add_option("--from", arguments.stages.from, "redo this stage and all after it");
     run->add_option("--only", arguments.stages.only, "run this stage alone");
+    run->add_option("--reuse", arguments.stages.reuse,
+                    "copy finished stages of this run directory where recipe and inputs are the same");
     run->add_flag("--dry-run", arguments.stages.dry_run, "say what would run");
     run->add_flag("--resume", arguments.resume,
                   "go on where an interrupted run stopped (always done; for scripts that say so)");

@@ -12,15 +12,39 @@ namespace {
 
 using Kind = TomlValue::Kind;
 
-TomlValue parse_file(const ConfigSource& source, Problems& problems) {
-    if (source.file.empty()) return {};
+TomlValue parse_file(const std::filesystem::path& file, int place, Problems& problems) {
+    if (file.empty()) return {};
     try {
-        return parse_toml(read_file(source.file), 0);
+        return parse_toml(read_file(file), place);
     } catch (const TomlSyntaxError& error) {
         problems.add(error.place, error.reason);
         problems.throw_if_any();
         throw;
     }
+}
+
+// The document that `base = "FILE"` names, or nothing. FILE stands in the recipe's own folder, so that
+// relative paths mean the same in both, and has no base itself.
+TomlValue take_base(TomlValue& root, ConfigSource& source, Problems& problems) {
+    const TomlValue* found = root.find("base");
+    if (!found) return {};
+    const TomlValue name = *found;
+    root.erase("base");
+    if (name.kind != Kind::text || std::filesystem::path(name.text).has_parent_path()) {
+        problems.add(name.place, fmt::format("base must name a recipe in the same folder, got {}", describe(name)));
+        return {};
+    }
+    source.base = source.file.parent_path() / name.text;
+    if (!std::filesystem::exists(source.base)) {
+        problems.add(name.place, fmt::format("base = '{}': there is no such file", name.text));
+        return {};
+    }
+    TomlValue base = parse_file(source.base, TomlPlace::kBase, problems);
+    if (const TomlValue* another = base.find("base")) {
+        problems.add(another->place, "a recipe that is a base must not have one itself");
+        base.erase("base");
+    }
+    return base;
 }
 
 // Takes the profiles out of the document; all that are tables, by name.
@@ -47,16 +71,21 @@ TomlValue take_profiles(TomlValue& root, Problems& problems) {
 
 }  // namespace
 
-void read_config(const ConfigSource& source, const VisitFunction& visit) {
+void read_config(const ConfigSource& given, const VisitFunction& visit) {
+    ConfigSource source = given;
     Problems problems(source);
     const std::vector<std::string> all_keys = config_keys(visit);
     const auto walk = [&](const TomlValue& tree, bool assign) {
         read_tree(tree, assign, source, all_keys, visit, problems);
     };
-    TomlValue root = parse_file(source, problems);
-    const TomlValue profiles = take_profiles(root, problems);
+    TomlValue recipe = parse_file(source.file, 0, problems);
+    TomlValue root = take_base(recipe, source, problems);
+    TomlValue profiles = take_profiles(root, problems);
+    overlay(profiles, take_profiles(recipe, problems));
     // Every layer is checked by itself, so that no layer hides the mistakes of another.
     walk(root, false);
+    walk(recipe, false);
+    overlay(root, recipe);
     for (const TomlValue& profile : profiles.items) walk(profile, false);
 
     if (!source.profile.empty()) {

@@ -1,6 +1,7 @@
 // Configuration files: TOML to structs and back. toml++ stays behind this border.
 //
-// Precedence: defaults < file < chosen profile < --set overrides, all through one reader.
+// Precedence: defaults < base < file < chosen profile < --set overrides, all through one reader.
+// `base = "other.toml"` at the top of a file lays it over another one of the same folder.
 // A profile is a table [profile.NAME] of the same file whose keys are laid over the rest.
 // Unknown keys, wrong types, ranges and choices are collected, sorted by line and thrown once:
 //
@@ -24,6 +25,7 @@ struct ConfigSource {
     std::filesystem::path file;          // the recipe
     std::string profile;                 // "" or the name of a [profile.NAME] table
     std::vector<std::string> overrides;  // "loss.beta=0.2"; the value is TOML, bare words are strings
+    std::filesystem::path base;           // set by the reader: the file that `base` names
 };
 
 /// Fills the struct behind `visit`; throws ConfigError with every problem found.

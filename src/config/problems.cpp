@@ -23,7 +23,8 @@ void Problems::throw_if_any() const {
 
 std::string Problems::where(const TomlPlace& place) const {
     if (place.source > 0) return "--set " + source_.overrides[static_cast<std::size_t>(place.source) - 1];
-    const std::string file = source_.file.empty() ? "configuration" : source_.file.string();
+    const auto& path = place.source == TomlPlace::kBase ? source_.base : source_.file;
+    const std::string file = path.empty() ? "configuration" : path.string();
     return place.line > 0 ? fmt::format("{}:{}:{}", file, place.line, place.column) : file;
 }
 

@@ -9,9 +9,10 @@
 
 namespace linvox {
 
-/// Where a value comes from: source 0 is the recipe file, i + 1 the i-th override (no line there).
-/// Lines and columns start at 1; 0 means unknown.
+/// Where a value comes from: source 0 is the recipe file, kBase the one it is laid over, i + 1 the i-th
+/// override (no line there). Lines and columns start at 1; 0 means unknown.
 struct TomlPlace {
+    static constexpr int kBase = -1;
     int source = 0;
     int line = 0;
     int column = 0;

@@ -60,13 +60,38 @@ std::string stored_key(const fs::path& file) {
     }
 }
 
-enum class Action { skip, resume, start };
+enum class Action { skip, copy, resume, start };
 
-Action decide(const fs::path& folder, const std::string& key, bool forced) {
+Action decide(const fs::path& folder, const fs::path& other_folder, const std::string& key, bool forced) {
     if (forced || key.empty()) return Action::start;
     if (stored_key(folder / "stage.json") == key) return Action::skip;
+    if (!other_folder.empty() && stored_key(other_folder / "stage.json") == key) return Action::copy;
     if (stored_key(folder / "started.json") == key) return Action::resume;
     return Action::start;
+}
+
+/// stage.json comes last: a copy that was stopped does not look finished.
+void copy_stage(const fs::path& from, const fs::path& to) {
+    fs::remove_all(to);
+    ensure_directory(to);
+    for (const auto& entry : fs::directory_iterator(from))
+        if (entry.path().filename() != "stage.json")
+            fs::copy(entry.path(), to / entry.path().filename(), fs::copy_options::recursive);
+    write_file_atomic(to / "stage.json", read_file(from / "stage.json"));
+}
+
+const char* action_name(Action action) {
+    switch (action) {
+        case Action::skip:
+            return "skip";
+        case Action::copy:
+            return "copy";
+        case Action::resume:
+            return "resume";
+        case Action::start:
+            break;
+    }
+    return "run";
 }
 
 void run_one(const Stage& stage, const RecipeConfig& config, const RunDirectory& run, const std::string& key,
@@ -102,6 +127,10 @@ void run_stages(const std::vector<Stage>& stages, const RecipeConfig& config, co
                 const StageOptions& options) {
     check_names(stages, "--from", options.from);
     check_names(stages, "--only", options.only);
+    LINVOX_REQUIRE(options.reuse.empty() || fs::is_directory(options.reuse / "stages"), UserError,
+                   "--reuse {}: not a run directory (it has no folder 'stages')", options.reuse.string());
+    LINVOX_REQUIRE(options.reuse.empty() || !options.dry_run, UserError,
+                   "--dry-run cannot tell what --reuse will copy; leave one of them out");
     bool forced = false;
     bool earlier_would_run = false;
     for (const Stage& stage : stages) {
@@ -112,18 +141,22 @@ void run_stages(const std::vector<Stage>& stages, const RecipeConfig& config, co
             !key.empty() || options.dry_run, UserError,
             "stage '{}' needs the results of the stages before it, which are not in {}; run without --only",
             stage.name, run.root().string());
-        const Action action = earlier_would_run ? Action::start : decide(run.stage(stage.name), key, forced);
+        const fs::path other =
+            options.reuse.empty() ? fs::path() : options.reuse / "stages" / stage.name;
+        const Action action =
+            earlier_would_run ? Action::start : decide(run.stage(stage.name), other, key, forced);
         if (options.dry_run) {
             earlier_would_run = earlier_would_run || action != Action::skip;
-            log_line(fmt::format("{:<12} {:<8} {}", stage.name,
-                                 action == Action::skip     ? "skip"
-                                 : action == Action::resume ? "resume"
-                                                            : "run",
-                                 stage.doc));
+            log_line(fmt::format("{:<12} {:<8} {}", stage.name, action_name(action), stage.doc));
             continue;
         }
         if (action == Action::skip) {
             log_line(fmt::format("[{}] unchanged, skipped", stage.name));
+            continue;
+        }
+        if (action == Action::copy) {
+            copy_stage(other, run.stage(stage.name));
+            log_line(fmt::format("[{}] taken over from {}", stage.name, options.reuse.string()));
             continue;
         }
         log_line(

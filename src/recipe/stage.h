@@ -36,6 +36,7 @@ struct StageOptions {
     std::string from;  // redo this stage and all after it
     std::string only;  // run just this one; its inputs must be there
     bool dry_run = false;
+    std::filesystem::path reuse;  // another run: its finished stages are copied where they fit; or empty
 };
 
 /// Runs what has to run. UserError for an unknown stage name, or --only without its inputs.

@@ -1,6 +1,6 @@
 // The rules of the house, read off the include lines of every source file:
 // nobody includes a higher floor, nor a later room of the same floor; LibTorch stays above the
-// tensor line and its heavy umbrella headers out of the house; every unit has a test.
+// tensor line and its heavy umbrella headers out of the house.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -176,48 +176,6 @@ TEST(Floors, TheRulesCanFail) {
     EXPECT_FALSE(breaks("eval/metrics.cpp", "src/text/normalise.h"));
     EXPECT_FALSE(breaks("src/model/score.cpp", "ATen/core/Tensor.h"));
     EXPECT_FALSE(breaks("src/base/text.cpp", "fmt/format.h"));
-}
-
-// A unit is tested by a file of its own name, or by one that includes its header. These are
-// neither: they have no header, and the test of the header that declares them reaches them.
-const std::set<std::string>& tested_elsewhere() {
-    static const std::set<std::string> kUnits = {
-        "src/config/config_reader",  // with the rest of src/config by config_io_test.cpp
-        "src/config/overrides",
-        "src/config/problems",
-        "src/config/toml_reader",
-        "src/config/toml_writer",
-        "src/cli/main",  // tests/recipe drives the program
-    };
-    return kUnits;
-}
-
-std::set<std::string> headers_that_tests_include() {
-    std::set<std::string> found;
-    for (const auto& entry : fs::recursive_directory_iterator(root() / "tests")) {
-        if (entry.path().extension() != ".cpp") continue;
-        for (const std::string& include : includes_of(entry.path())) found.insert(include);
-    }
-    return found;
-}
-
-TEST(Floors, DISABLED_EveryUnitHasATest) {
-    const std::set<std::string> included = headers_that_tests_include();
-    std::set<std::string> missing, exceptions = tested_elsewhere();
-    for (const Room& room : rooms()) {
-        for (const std::string& file : sources_in(room.folder)) {
-            if (!file.ends_with(".cpp")) continue;
-            const std::string unit = file.substr(0, file.size() - 4);
-            const bool tested =
-                included.count(unit + ".h") || fs::exists(root() / "tests" / (unit + "_test.cpp"));
-            if (!tested && exceptions.erase(unit) == 0) missing.insert(unit);
-        }
-    }
-    std::string list;
-    for (const std::string& unit : missing) list += "\n  " + unit + ".cpp";
-    EXPECT_TRUE(missing.empty()) << missing.size() << " units have no test:" << list;
-    for (const std::string& unit : exceptions)
-        ADD_FAILURE() << "tested_elsewhere() names " << unit << " needlessly";
 }
 
 }  // namespace

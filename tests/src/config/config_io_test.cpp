@@ -280,6 +280,38 @@ steps = 9
     EXPECT_THAT(problems("", "tiny"), ElementsAre("  run.toml: no profile 'tiny'; profiles here: none"));
 }
 
+TEST_F(ConfigIo, ARecipeIsLaidOverItsBase) {
+    write_file_atomic(folder / "base.toml", R"(
+steps = 500
+samples = "here"
+loss.beta = 2.0
+[[runs]]
+name = "long"
+[profile.tiny]
+steps = 5
+)");
+    const std::string toml = "base = 'base.toml'\nloss.kind = 'ipo'\n[profile.small]\nsteps = 6\n";
+    const Config config = read(toml);
+    EXPECT_EQ(config.steps, 500);
+    EXPECT_EQ(config.loss, (LossConfig{"ipo", 2.0}));
+    EXPECT_EQ(config.samples, folder / "here");
+    EXPECT_THAT(config.runs, ElementsAre(RunConfig{"long", 1, {}}));
+    EXPECT_EQ(read(toml, "tiny").steps, 5);
+    EXPECT_EQ(read(toml, "small").steps, 6);
+    EXPECT_EQ(read("base = 'base.toml'\n[[runs]]\nname = 'short'\n").runs.size(), 1U);
+}
+
+TEST_F(ConfigIo, MistakesOfABaseAreToldByItsName) {
+    write_file_atomic(folder / "base.toml", "stpes = 5\n");
+    EXPECT_THAT(problems("base = 'base.toml'\nrate = -1\n"),
+                ElementsAre("  base.toml:1:9: unknown key 'stpes'; did you mean 'steps'?",
+                            "  run.toml:2:8: rate = -1 must be at least 0"));
+    write_file_atomic(folder / "base.toml", "base = 'run.toml'\n");
+    EXPECT_THAT(problems("base = 'base.toml'\n"), ElementsAre(HasSubstr("must not have one itself")));
+    EXPECT_THAT(problems("base = 'none.toml'\n"), ElementsAre(HasSubstr("there is no such file")));
+    EXPECT_THAT(problems("base = '../base.toml'\n"), ElementsAre(HasSubstr("in the same folder")));
+}
+
 TEST_F(ConfigIo, ProfilesNobodyChoseAreCheckedToo) {
     EXPECT_THAT(problems("[profile.tiny]\nstpes = 5\nrate = -1\n[[profile.tiny.runs]]\nrounds = 0\n"),
                 ElementsAre("  run.toml:2:9: unknown key 'stpes'; did you mean 'steps'?",

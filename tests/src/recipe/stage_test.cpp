@@ -53,6 +53,23 @@ protected:
 using testing::ElementsAre;
 using testing::IsEmpty;
 
+TEST_F(StageTest, TakesFinishedStagesFromAnotherRunWhereTheyFit) {
+    run();
+    StageOptions options;
+    options.reuse = root_;
+    const fs::path first_root = root_;
+    root_ += "-other";
+    fs::remove_all(root_);
+    EXPECT_THAT(run(options), IsEmpty());
+    EXPECT_EQ(read_file(root_ / "stages/second/out.txt"), read_file(first_root / "stages/second/out.txt"));
+    EXPECT_THAT(run(), IsEmpty());  // the copies are whole
+    fs::remove_all(root_);
+    config_.report.title = "another";  // a setting of the second stage alone
+    EXPECT_THAT(run(options), ElementsAre("second"));
+    options.reuse = root_ / "none";
+    EXPECT_THROW(run(options), UserError);
+}
+
 TEST_F(StageTest, SkipsWhatIsUnchanged) {
     EXPECT_THAT(run(), ElementsAre("first", "second"));
     EXPECT_THAT(run(), IsEmpty());
