@@ -48,6 +48,15 @@ TEST(WholeRun, EndsWithTableAndReportAndIsSafeToRepeat) {
     EXPECT_THAT(no_pairs.output, HasSubstr("pair_report.txt"));
 }
 
+TEST(WholeRun, PlainLayoutGoesThroughEveryStageToo) {
+    const fs::path folder = test_folder();
+    const Outcome outcome = linvox(run_command(write_micro_recipe(folder), folder / "run") +
+                                   " --set data.layout=plain --set data.units=letters --set sft.steps=300");
+    EXPECT_EQ(outcome.code, 0) << outcome.output;
+    EXPECT_THAT(outcome.output, HasSubstr("LPO against SFT"));
+    EXPECT_THAT(read_text(folder / "run/stages/prepare/vocabulary.json"), HasSubstr("letters"));
+}
+
 /// Runs until `mark` exists, then sends the signal.
 Outcome interrupt(const std::string& command, const fs::path& mark, int signal_number) {
     Process process(command, mark.parent_path().parent_path().parent_path().string() + ".log");
