@@ -50,10 +50,10 @@ std::vector<AlarmRule> alarm_rules() {
         {"eval_not_finite", "eval_loss", above, 1e30, 1, "the held-out loss is not a usable number",
          "lower the learning rate; look at the held-out records"},
         {"unfinished", "probe/finished", below, 0.8, 2, "sampled answers do not end by themselves",
-         "the end of an answer is being unlearnt: check that it is scored, and train less"},
+         "the end of an answer is not learnt yet, or being unlearnt: check that it is scored"},
         {"boundary", "probe/capped_units", above, 1.0, 2,
          "text units of sampled answers do not end by themselves",
-         "boundaries are being unlearnt: check that they are scored, and train less"},
+         "boundaries are not learnt yet, or being unlearnt: check that they are scored"},
         {"repetition", "probe/longest_run", above, 15.0, 2, "sampled answers repeat one code for long",
          "listen to them; train less, or drop rejected answers that only differ in length"},
     };
