@@ -11,6 +11,7 @@
 #include <algorithm>
 
 #include "src/base/error.h"
+#include "src/loss/inputs.h"
 #include "src/loss/loss_table.h"
 #include "src/loss/modifiers.h"
 
@@ -116,6 +117,8 @@ PairPush pair_push(const PairScores& scores, const PairExtras& extras, const Los
     const c10::AutoGradMode with_gradient(true);
     PairScores s = scores;
     PairExtras e = extras;
+    for (const auto& [name, tensor] : named_extras(e))  // the backward below must not reach the model
+        if (tensor->defined()) *tensor = tensor->detach();
     s.policy_chosen = leaf(scores.policy_chosen);
     s.policy_rejected = leaf(scores.policy_rejected);
     LossConfig uncontrolled = config;

@@ -6,7 +6,6 @@
 
 #include <utility>
 
-#include "src/loss/inputs.h"
 #include "src/loss/pair_metrics.h"
 
 namespace linvox {
@@ -28,13 +27,6 @@ std::vector<MeterValues> curve_values(const PairScores& scores) {
     add("chosen", scores.policy_chosen, scores.reference_chosen, scores.chosen_tokens);
     add("rejected", scores.policy_rejected, scores.reference_rejected, scores.rejected_tokens);
     return values;
-}
-
-/// Metrics take gradients of their own, which must not reach the models.
-PairExtras without_graph(PairExtras extras) {
-    for (const auto& [name, tensor] : named_extras(extras))
-        if (tensor->defined()) *tensor = tensor->detach();
-    return extras;
 }
 
 }  // namespace
@@ -61,7 +53,7 @@ MicroResult PairForward::operator()(const PairSet& set, const PairBatch& batch, 
         reduce_loss(loss, scores.chosen_tokens, weight_on_device_B, denominators.parts) * denominators.weight;
     result.weight = weight_B.sum().item<double>();
     for (const LossMeter& meter :
-         pair_metrics(scores, without_graph(extras), config.loss, state, loss, weight_on_device_B))
+         pair_metrics(scores, extras, config.loss, state, loss, weight_on_device_B))
         result.meters.push_back({meter.name, meter.numerator, meter.denominator});
     result.values = curve_values(scores);
     result.per_record = loss.per_pair_B.detach();

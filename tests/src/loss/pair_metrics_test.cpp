@@ -121,6 +121,14 @@ TEST(PairMetrics, LeaveStateAndGradientsAlone) {
     EXPECT_FALSE(s.policy_chosen.grad().defined());
 }
 
+TEST(PairPush, LeavesTheGradientsOfExtrasAlone) {
+    PairExtras e = usual_extras(2);
+    const at::Tensor weight = e.rejected_kl.detach().clone().requires_grad_(true);
+    e.rejected_kl = weight * 2;
+    pair_push(usual_scores(2), e, loss_of("tdpo2"), {});
+    EXPECT_FALSE(weight.grad().defined());
+}
+
 TEST(PairPush, OfTisDpoIsByTheWeightedRatios) {
     const PairExtras e = usual_extras(2);
     const PairPush push = pair_push(usual_scores(2), e, loss_of("tis_dpo"), {});
