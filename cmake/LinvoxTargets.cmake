@@ -24,7 +24,7 @@ set(LINVOX_NOT_UNITY
 
 function(linvox_unity target)
   if(LINVOX_UNITY)
-    set_target_properties(${target} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE 6)
+    set_target_properties(${target} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE 12)
     # Here every source is an included one, next to names that it does not see otherwise.
     target_compile_options(${target} PRIVATE -Wno-subobject-linkage -Wno-shadow)
     set_source_files_properties(${LINVOX_NOT_UNITY} PROPERTIES SKIP_UNITY_BUILD_INCLUSION ON)
