@@ -70,12 +70,13 @@ Action decide(const fs::path& folder, const fs::path& other_folder, const std::s
     return Action::start;
 }
 
-/// stage.json comes last: a copy that was stopped does not look finished.
+/// stage.json comes last, and started.json stays behind: a copy that was stopped looks neither finished nor
+/// fit to resume.
 void copy_stage(const fs::path& from, const fs::path& to) {
     fs::remove_all(to);
     ensure_directory(to);
     for (const auto& entry : fs::directory_iterator(from))
-        if (entry.path().filename() != "stage.json")
+        if (entry.path().filename() != "stage.json" && entry.path().filename() != "started.json")
             fs::copy(entry.path(), to / entry.path().filename(), fs::copy_options::recursive);
     write_file_atomic(to / "stage.json", read_file(from / "stage.json"));
 }

@@ -136,7 +136,7 @@ void stage_pairs(const StageContext& context) {
     write_pair_report(context.folder, report);
     LINVOX_REQUIRE(
         !training.records.empty(), DataError,
-        "no usable pair among {} prompts; see {}; loosen pairs.metrics (floors, gaps) or sample more",
+        "no usable pair among {} prompts; see {}; loosen pairs.metrics (floors, gaps) or pairs.max_length_ratio, or sample more",
         training.counts.prompts_read, (context.folder / "pair_report.txt").string());
     write_preferences(context.folder / "pairs.train.jsonl", {file.header, training.records, true});
     write_preferences(context.folder / "pairs.watch.jsonl", {file.header, watch.records, true});

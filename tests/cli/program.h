@@ -25,7 +25,6 @@ public:
     Outcome stop(int signal_number);
 
 private:
-    Outcome finish(int status);
     int pid_ = -1;
     std::filesystem::path log_;
 };
