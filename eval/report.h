@@ -90,6 +90,23 @@ struct ReportTable {
     std::vector<std::string> columns;
     std::vector<std::vector<std::string>> rows;
 };
+/// A point with 95 % intervals where they are known; its label stands beside it.
+struct ReportPoint {
+    double x = 0, y = 0;
+    std::optional<Interval> x_interval, y_interval;
+    std::string label;
+};
+struct ReportSeries {
+    std::string name;    // in the legend; "" for none
+    std::string colour;  // the id of a system, "chosen" or "rejected"
+    bool joined = false;
+    std::vector<ReportPoint> points;
+};
+struct ReportPlot {
+    std::string title, note, x_label;
+    bool log_x = false;  // all x are positive
+    std::vector<ReportSeries> series;
+};
 /// A section that the report shows without knowing its subject: pairs, codec, data.
 struct ReportPanel {
     std::string id, title, lead;
@@ -97,7 +114,12 @@ struct ReportPanel {
     std::vector<ReportTable> tables;
     std::vector<ReportBars> bars;
     std::vector<std::string> warnings;
+    std::vector<ReportPlot> plots;
 };
+
+/// The metric whose values place a model on the axis of divergence from the baseline (nats a token): what
+/// the page's plots of gain against divergence are drawn from. The baseline itself has the value 0.
+inline constexpr const char* kDivergenceMetric = "divergence.kl";
 
 struct ReportMediaOptions {
     int max_items = 24;       // items with players on the page; 0: none
@@ -173,6 +195,9 @@ Report report_from_json(const nlohmann::json& document);
 /// For the terminal: systems as rows, headline metrics with 95 % intervals in as many blocks as
 /// `width` asks for, then the comparisons with difference, interval and Holm-adjusted p.
 std::string terminal_table(const Report& report, int width = 100);
+
+/// The tables of a panel for the terminal.
+std::string terminal_tables(const ReportPanel& panel);
 
 const Aggregate* find_aggregate(const Report& report, const std::string& system, const std::string& metric);
 

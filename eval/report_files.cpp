@@ -145,6 +145,23 @@ Rows comparison_rows(const Report& report, const ReportComparison& names) {
     return rows;
 }
 
+std::string markdown_row(const std::vector<std::string>& cells) {
+    std::string row = "|";
+    for (const std::string& cell : cells) row += " " + cell + " |";
+    return row + "\n";
+}
+
+std::string panel_markdown(const ReportPanel& panel) {
+    std::string md = fmt::format("\n## {}\n\n", panel.title);
+    for (const auto& [name, value] : panel.facts) md += fmt::format("- {}: {}\n", name, value);
+    for (const ReportTable& table : panel.tables) {
+        const std::vector<std::string> rule(table.columns.size(), "---");
+        md += fmt::format("\n{}\n\n", table.caption) + markdown_row(table.columns) + markdown_row(rule);
+        for (const auto& row : table.rows) md += markdown_row(row);
+    }
+    return md;
+}
+
 }  // namespace
 
 std::string utterances_csv(const Report& report) {
@@ -229,9 +246,20 @@ std::string summary_markdown(const Report& report) {
                               row[3].substr(2), row[4]);
         }
     }
+    for (const ReportPanel& panel : in.panels) md += panel_markdown(panel);
     if (!report.warnings.empty()) md += "\n## Warnings\n\n";
     for (const std::string& warning : report.warnings) md += "- " + warning + "\n";
     return md;
+}
+
+std::string terminal_tables(const ReportPanel& panel) {
+    std::string text;
+    for (const ReportTable& table : panel.tables) {
+        Rows rows = {table.columns};
+        rows.insert(rows.end(), table.rows.begin(), table.rows.end());
+        text += fmt::format("\n{}\n{}", table.caption, aligned(rows));
+    }
+    return text;
 }
 
 std::string terminal_table(const Report& report, int width) {

@@ -2,10 +2,10 @@
 // that does not exist; NaN and Infinity cannot occur.
 #include <fmt/format.h>
 
-#include <cmath>
 #include <nlohmann/json.hpp>
 
 #include "eval/report.h"
+#include "eval/report_json_parts.h"
 #include "src/base/error.h"
 
 namespace linvox {
@@ -14,23 +14,12 @@ namespace {
 using Json = nlohmann::json;
 constexpr const char* kSchema = "linvox.report/1";
 
-Json number(double value) {
-    LINVOX_ASSERT(std::isfinite(value), "a report may not hold {}", value);
-    return value;
-}
-Json optional(const std::optional<double>& value) { return value ? number(*value) : Json(); }
-Json interval_json(const std::optional<Interval>& i) {
-    return i ? Json{number(i->low), number(i->high)} : Json();
-}
 
 std::optional<double> read_optional(const Json& value) {
     if (value.is_null()) return {};
     return value.get<double>();
 }
-std::optional<Interval> read_interval(const Json& value) {
-    if (value.is_null()) return {};
-    return Interval{value.at(0).get<double>(), value.at(1).get<double>()};
-}
+Json optional(const std::optional<double>& value) { return value ? number_json(*value) : Json(); }
 
 Json run_json(const ReportRun& run, const Resampling& resampling, const ReportMediaOptions& media) {
     return {{"title", run.title},
@@ -104,9 +93,9 @@ std::vector<ReportMetric> read_profiles(const Json& list) {
 Json value_json(const std::string& system, const std::string& metric, const MetricValue& value) {
     return {{"system", system},
             {"metric", metric},
-            {"v", value.valid() ? number(value.value()) : Json()},
-            {"sum", number(value.sum)},
-            {"count", number(value.count)},
+            {"v", value.valid() ? number_json(value.value()) : Json()},
+            {"sum", number_json(value.sum)},
+            {"count", number_json(value.count)},
             {"status", value.valid()    ? "ok"
                        : value.failed() ? "failed"
                                         : "not_applicable"},
@@ -195,10 +184,10 @@ Json aggregate_json(const Aggregate& a) {
             {"n_not_applicable", a.n_not_applicable},
             {"clusters", a.clusters},
             {"corpus", optional(a.corpus)},
-            {"mean", d ? number(d->mean) : Json()},
-            {"sd", d ? number(d->sd) : Json()},
-            {"median", d ? number(d->median) : Json()},
-            {"q", d ? Json{number(d->quartile1), number(d->quartile3)} : Json()},
+            {"mean", d ? number_json(d->mean) : Json()},
+            {"sd", d ? number_json(d->sd) : Json()},
+            {"median", d ? number_json(d->median) : Json()},
+            {"q", d ? Json{number_json(d->quartile1), number_json(d->quartile3)} : Json()},
             {"ci", interval_json(a.interval)},
             {"ci_method", a.interval_method},
             {"reasons", a.reasons}};
@@ -281,46 +270,6 @@ Curve read_curve(const Json& j) {
     j.at("low").get_to(c.low);
     j.at("high").get_to(c.high);
     return c;
-}
-
-Json panel_json(const ReportPanel& p) {
-    Json tables = Json::array(), bars = Json::array();
-    for (const ReportTable& t : p.tables)
-        tables.push_back({{"caption", t.caption}, {"columns", t.columns}, {"rows", t.rows}});
-    for (const ReportBars& b : p.bars)
-        bars.push_back({{"title", b.title}, {"unit", b.unit}, {"labels", b.labels}, {"series", b.series}});
-    return {{"id", p.id},
-            {"title", p.title},
-            {"lead", p.lead},
-            {"facts", p.facts},
-            {"warnings", p.warnings},
-            {"tables", std::move(tables)},
-            {"bars", std::move(bars)}};
-}
-
-ReportPanel read_panel(const Json& j) {
-    ReportPanel p;
-    j.at("id").get_to(p.id);
-    j.at("title").get_to(p.title);
-    j.at("lead").get_to(p.lead);
-    j.at("facts").get_to(p.facts);
-    j.at("warnings").get_to(p.warnings);
-    for (const Json& t : j.at("tables")) p.tables.push_back({t.at("caption"), t.at("columns"), t.at("rows")});
-    for (const Json& b : j.at("bars"))
-        p.bars.push_back({b.at("title"), b.at("unit"), b.at("labels"), b.at("series")});
-    return p;
-}
-
-template <typename T, typename Convert>
-Json list_json(const std::vector<T>& values, const Convert& convert) {
-    Json list = Json::array();
-    for (const T& value : values) list.push_back(convert(value));
-    return list;
-}
-
-template <typename T, typename Convert>
-void read_list(const Json& list, std::vector<T>& values, const Convert& convert) {
-    for (const Json& j : list) values.push_back(convert(j));
 }
 
 }  // namespace

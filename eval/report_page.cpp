@@ -94,7 +94,8 @@ std::string boxed_list(const char* kind, const char* title, const std::vector<st
 std::string navigation(const std::string& body) {
     const std::pair<const char*, const char*> kSections[] = {
         {"summary", "Summary"},      {"comparisons", "Comparisons"}, {"listen", "Listen"},
-        {"distributions", "Spread"}, {"curves", "Training"},         {"pairs", "Pairs"},
+        {"distributions", "Spread"}, {"divergence", "Divergence"},   {"curves", "Training"},
+        {"sweep", "Sweep"},          {"runs", "Runs"},               {"pairs", "Pairs"},
         {"codec", "Codec"},          {"method", "All numbers"}};
     std::string html = "<nav aria-label=Sections><ul>";
     for (const auto& [id, title] : kSections)
@@ -118,7 +119,8 @@ std::string page_header(const Report& report) {
 
 std::string report_page(const Report& report, const std::filesystem::path& directory) {
     const std::string body = page_summary(report) + page_comparisons(report) + page_items(report) +
-                             page_distributions(report) + page_curves(report) + page_panels(report) +
+                             page_distributions(report) + page_divergence(report) + page_curves(report) +
+                             page_panels(report) +
                              page_method(report);
     // The policy forbids every request: what the page shows it carries. Files in media/ only when not
     // embedded.

@@ -18,6 +18,7 @@ std::string page_summary(const Report& report);        // one card a headline me
 std::string page_comparisons(const Report& report);    // forest plot of paired differences
 std::string page_distributions(const Report& report);  // item values of each system
 std::string page_curves(const Report& report);         // training curves
+std::string page_divergence(const Report& report);    // metrics against KL to the baseline
 std::string page_panels(const Report& report);         // pairs, codec, ...
 std::string page_items(const Report& report);          // frame of the item browser; the script fills it
 std::string page_method(const Report& report);         // all numbers, metric definitions, statistics

@@ -7,6 +7,7 @@
 
 #include "eval/report_markup.h"
 #include "eval/report_page.h"
+#include "eval/report_plot.h"
 
 namespace linvox {
 namespace {
@@ -152,16 +153,9 @@ struct Line {
     std::string label, css, dash;
 };
 
-struct Frame {
-    double x_low = 0, x_high = 1, y_low = 0, y_high = 1;
-    static constexpr double left = 46, top = 8, width = 364, height = 186;
-    double x(double step) const { return left + width * (step - x_low) / (x_high - x_low); }
-    double y(double value) const { return top + height * (1 - (value - y_low) / (y_high - y_low)); }
-};
-
-Frame frame_of(const std::vector<Line>& lines) {
+PlotFrame frame_of(const std::vector<Line>& lines) {
     std::vector<double> values;
-    Frame f{1e300, -1e300, 0, 1};
+    PlotFrame f{1e300, -1e300, 0, 1};
     for (const Line& line : lines) {
         const Curve& c = *line.curve;
         values.insert(values.end(), c.value.begin(), c.value.end());
@@ -171,30 +165,10 @@ Frame frame_of(const std::vector<Line>& lines) {
         f.x_high = std::max(f.x_high, c.step.back());
     }
     // A few spikes at the start must not flatten everything else.
-    const double low = linear_quantile(values, 0.002), high = linear_quantile(values, 0.998);
-    const double space = high > low ? 0.06 * (high - low) : std::max(0.5, std::fabs(high) * 0.1);
-    f.y_low = low - space;
-    f.y_high = high + space;
-    if (low >= 0 && f.y_low < 0) f.y_low = 0;
-    if (!(f.x_high > f.x_low)) f.x_high = f.x_low + 1;
-    return f;
+    return plot_frame(f.x_low, f.x_high, linear_quantile(values, 0.002), linear_quantile(values, 0.998));
 }
 
-std::string axes(const Frame& f) {
-    std::string svg;
-    for (double tick : axis_ticks(f.y_low, f.y_high, 5))
-        svg += fmt::format(
-            "<line class=\"grid{0}\" x1={1} x2={2} y1={3:.1f} y2={3:.1f} /><text class=axis x={4} "
-            "y={5:.1f} text-anchor=end>{6}</text>",
-            std::fabs(tick) < 1e-12 ? " zero" : "", f.left, f.left + f.width, f.y(tick), f.left - 6,
-            f.y(tick) + 4, format_tick(tick));
-    for (double tick : axis_ticks(f.x_low, f.x_high, 6))
-        svg += fmt::format("<text class=axis x={:.1f} y={:.0f} text-anchor=middle>{}</text>", f.x(tick),
-                           f.top + f.height + 17, format_tick(tick));
-    return svg;
-}
-
-std::string polyline(const Frame& f, const std::vector<double>& steps, const std::vector<double>& values) {
+std::string polyline(const PlotFrame& f, const std::vector<double>& steps, const std::vector<double>& values) {
     std::string path;
     for (std::size_t i = 0; i < steps.size(); ++i)
         path += fmt::format("{}{:.1f} {:.1f}", i == 0 ? 'M' : 'L', f.x(steps[i]),
@@ -202,7 +176,7 @@ std::string polyline(const Frame& f, const std::vector<double>& steps, const std
     return path;
 }
 
-std::string band(const Frame& f, const Curve& c) {
+std::string band(const PlotFrame& f, const Curve& c) {
     if (c.low.empty() || c.low.size() != c.step.size() || c.high.size() != c.step.size()) return "";
     std::string path = polyline(f, c.step, c.high);
     for (std::size_t i = c.step.size(); i-- > 0;)
@@ -210,7 +184,7 @@ std::string band(const Frame& f, const Curve& c) {
     return fmt::format("<path class=band d=\"{}Z\" />", path);
 }
 
-std::string draw_line(const Frame& f, const Line& line) {
+std::string draw_line(const PlotFrame& f, const Line& line) {
     const Curve& c = *line.curve;
     const bool held_out = c.split != "train";
     std::string svg = fmt::format("<g class=\"{}{}\" data-label=\"{}\">", line.css,
@@ -243,7 +217,7 @@ std::string readout(const std::vector<Line>& lines) {
 std::string line_chart(const std::string& title, const std::string& note, const std::vector<Line>& lines,
                        const std::vector<Line>& scale) {
     if (lines.empty()) return "";
-    const Frame f = frame_of(scale);
+    const PlotFrame f = frame_of(scale);
     std::string html =
         fmt::format("<figure><figcaption><b>{}</b>{}</figcaption><p class=legend>", escape_html(title),
                     note.empty() ? "" : "<span class=soft>" + escape_html(note) + "</span>");
@@ -257,7 +231,7 @@ std::string line_chart(const std::string& title, const std::string& note, const 
         "</p><svg class=\"chart curve\" viewBox=\"0 0 420 218\" role=img aria-label=\"{}\" "
         "data-frame=\"{} {} {} {}\" data-values=\"{}\">",
         escape_html(title), f.left, f.width, f.x_low, f.x_high, readout(lines));
-    html += axes(f);
+    html += plot_axes(f, axis_ticks(f.x_low, f.x_high, 6));
     for (const Line& line : lines) html += draw_line(f, line);
     html += fmt::format("<line class=cursor x1=0 x2=0 y1={} y2={} visibility=hidden /></svg></figure>", f.top,
                         f.top + f.height);

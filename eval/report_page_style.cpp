@@ -110,6 +110,8 @@ stroke-width:2.5}
 .chart .line{fill:none;stroke:var(--c);stroke-width:1.9;stroke-linejoin:round}
 .chart .held-out .line{stroke-width:1.7}.chart .held-out circle{fill:var(--c)}
 .chart .band{fill:var(--c);opacity:.13}.chart .cursor{stroke:var(--soft);stroke-width:1}
+.chart .reach{stroke:var(--c);stroke-width:1.6;opacity:.45}.chart .point{fill:var(--c)}
+.chart .mark{fill:var(--ink);font-size:11.5px}
 .legend{display:flex;flex-wrap:wrap;gap:2px 14px;font-size:12.5px;color:var(--soft);margin:0 0 4px}
 .legend .key{width:20px;height:9px;margin-right:6px;overflow:visible}.legend .key line{stroke:var(--c);stroke-width:2.6}
 #tip{position:fixed;z-index:20;pointer-events:none;background:var(--ink);color:var(--bg);border-radius:8px;

@@ -5,6 +5,7 @@
 
 #include "eval/report_markup.h"
 #include "eval/report_page.h"
+#include "eval/report_plot.h"
 
 namespace linvox {
 namespace {
@@ -50,7 +51,7 @@ std::string bars_html(const ReportBars& bars) {
     return html + "</tbody></table></div>";
 }
 
-std::string panel_html(const ReportPanel& panel) {
+std::string panel_html(const ReportInput& input, const ReportPanel& panel) {
     std::string html = fmt::format("<section id=\"{}\"><h2>{}</h2><p class=lead>{}</p>",
                                    escape_html(panel.id), escape_html(panel.title), escape_html(panel.lead));
     if (!panel.facts.empty()) {
@@ -59,6 +60,9 @@ std::string panel_html(const ReportPanel& panel) {
             html += fmt::format("<div><dt>{}</dt><dd>{}</dd></div>", escape_html(name), escape_html(value));
         html += "</dl>";
     }
+    std::string plots;
+    for (const ReportPlot& plot : panel.plots) plots += plot_html(input, plot);
+    if (!plots.empty()) html += "<div class=figures>" + plots + "</div>";
     html += "<div class=panel>";
     for (const ReportTable& table : panel.tables) html += table_html(table);
     for (const ReportBars& bars : panel.bars) html += bars_html(bars);
@@ -85,9 +89,20 @@ std::string number_row(const Report& report, const ReportMetric& metric, const A
 
 }  // namespace
 
+std::string page_divergence(const Report& report) {
+    std::string plots;
+    for (const ReportPlot& plot : divergence_plots(report)) plots += plot_html(report.input, plot);
+    if (plots.empty()) return "";
+    return "<section id=\"divergence\"><h2>Gain against divergence</h2><p class=lead>How far each model went from "
+           "the baseline and what that bought. KL is estimated from the model's own samples at temperature 1, "
+           "scored by both models. Models compare fairly where they stand at the same place on the horizontal "
+           "axis. Bars: 95&nbsp;% intervals.</p><div class=figures>" +
+           plots + "</div></section>";
+}
+
 std::string page_panels(const Report& report) {
     std::string html;
-    for (const ReportPanel& panel : report.input.panels) html += panel_html(panel);
+    for (const ReportPanel& panel : report.input.panels) html += panel_html(report.input, panel);
     return html;
 }
 

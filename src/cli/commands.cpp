@@ -7,6 +7,9 @@
 #include <nlohmann/json.hpp>
 
 #include "eval/metric.h"
+#include "eval/pool.h"
+#include "eval/report.h"
+#include "src/base/error.h"
 #include "src/base/files.h"
 #include "src/base/jsonl.h"
 #include "src/loss/evaluate.h"
@@ -46,6 +49,18 @@ void command_losses_eval(const std::filesystem::path& file) {
 void command_metrics() {
     for (const Metric& metric : metrics())
         fmt::print("{:<16} {:<5} {:<8} {}\n", metric.id, metric.unit, better_name(metric.better), metric.doc);
+}
+
+void command_pool(const std::vector<std::filesystem::path>& runs, const std::filesystem::path& out) {
+    LINVOX_REQUIRE(!std::filesystem::exists(out) || std::filesystem::exists(out / "report.json"), UserError,
+                   "{} exists and is no report; name a new folder with --out", out.string());
+    std::vector<PooledRun> pooled;
+    for (const std::filesystem::path& run : runs)
+        pooled.push_back({run.lexically_normal().string(), report_from_json(read_json(run / "report" / "report.json"))});
+    const Report report = pool_reports(pooled);
+    write_report(out, report);
+    fmt::print("{}\n{}\nreport: {}\n", terminal_table(report), terminal_tables(report.input.panels.back()),
+               std::filesystem::absolute(out / "index.html").lexically_normal().string());
 }
 
 }  // namespace linvox

@@ -3,6 +3,7 @@
 
 #include <filesystem>
 #include <string>
+#include <vector>
 
 #include "src/config/config_io.h"
 #include "src/recipe/stage.h"
@@ -22,5 +23,8 @@ void command_stages();
 void command_losses();
 void command_losses_eval(const std::filesystem::path& file);
 void command_metrics();
+
+/// Pools the reports of several run directories into the report directory `out`.
+void command_pool(const std::vector<std::filesystem::path>& runs, const std::filesystem::path& out);
 
 }  // namespace linvox

@@ -53,6 +53,18 @@ void add_stage_commands(CLI::App& app, RunArguments& arguments) {
     }
 }
 
+struct PoolArguments {
+    std::vector<std::filesystem::path> runs;
+    std::filesystem::path out;
+};
+
+void add_pool(CLI::App& app, PoolArguments& arguments) {
+    CLI::App* pool = app.add_subcommand("pool", "one report over several runs of a recipe, for example its seeds");
+    pool->add_option("runs", arguments.runs, "run directories")->required();
+    pool->add_option("--out", arguments.out, "folder of the report")->required();
+    pool->callback([&arguments] { command_pool(arguments.runs, arguments.out); });
+}
+
 /// CLI11 would only say that a command is missing.
 void check_command(const CLI::App& app, int argc, char** argv) {
     if (argc < 2 || argv[1][0] == '-') return;
@@ -73,6 +85,8 @@ int parse_and_run(int argc, char** argv) {
     RunArguments arguments;
     add_run(app, arguments);
     add_stage_commands(app, arguments);
+    PoolArguments pool;
+    add_pool(app, pool);
     CLI::App* config =
         app.add_subcommand("config", "print the resolved recipe with the meaning of every key");
     add_source(*config, arguments.source);

@@ -80,6 +80,11 @@ void SynthesiseConfig::visit(ConfigVisitor& v) {
     v.section("sampling", sampling, "how held-out prompts are spoken, equal for every model");
 }
 
+void DivergenceConfig::visit(ConfigVisitor& v) {
+    v.field("samples", samples, "samples of each held-out prompt at temperature 1; 0: KL is not measured",
+            Range{0, 100});
+}
+
 void EvaluateConfig::visit(ConfigVisitor& v) {
     v.field("metrics", metrics, "ids of `linvox metrics`; empty: the headline metrics");
 }
@@ -111,6 +116,7 @@ void RecipeConfig::visit(ConfigVisitor& v) {
     v.section("judge", judge, "scores of the candidates");
     v.section("pairs", pairs, "preferred and rejected answers");
     v.sections("align", align, "the aligned models, all from the same start and pairs");
+    v.section("divergence", divergence, "KL of every aligned model to the SFT model");
     v.section("synthesise", synthesise, "held-out prompts spoken by every model");
     v.section("evaluate", evaluate, "metrics of the held-out speech");
     v.section("report", report, "the report");

@@ -72,6 +72,12 @@ struct SynthesiseConfig {
     void visit(ConfigVisitor& v);
 };
 
+/// How far the aligned models went from SFT; see src/recipe/divergence.h.
+struct DivergenceConfig {
+    std::int64_t samples = 1;  // of each held-out prompt; 0: not measured
+    void visit(ConfigVisitor& v);
+};
+
 struct EvaluateConfig {
     std::vector<std::string> metrics;
     void visit(ConfigVisitor& v);
@@ -109,6 +115,7 @@ struct RecipeConfig {
     JudgeConfig judge;
     PairConfig pairs;
     std::vector<AlignRun> align;
+    DivergenceConfig divergence;
     SynthesiseConfig synthesise;
     EvaluateConfig evaluate;
     ReportConfig report;

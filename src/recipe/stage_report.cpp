@@ -14,9 +14,11 @@
 #include "src/base/log.h"
 #include "src/config/config_io.h"
 #include "src/model/model_directory.h"
+#include "src/recipe/divergence.h"
 #include "src/recipe/evaluation.h"
 #include "src/recipe/spoken.h"
 #include "src/recipe/stages.h"
+#include "src/recipe/sweep.h"
 #include "src/recipe/version.h"
 
 namespace linvox {
@@ -107,6 +109,28 @@ void add_answers(ReportInput& input, const StageContext& context) {
     }
 }
 
+/// The divergence of the items that were measured; of SFT to itself it is 0.
+void add_divergence(ReportInput& input, const StageContext& context) {
+    std::map<std::pair<std::string, std::string>, MetricValue> values;
+    std::set<std::string> items;
+    for (const Divergence& d : read_divergences(context.run.stage("divergence") / "divergence.jsonl")) {
+        values[{d.system, d.item}] = metric_value(d.log_ratio, static_cast<double>(d.tokens));
+        items.insert(d.item);
+    }
+    if (values.empty()) return;
+    input.metrics.push_back({kDivergenceMetric, "KL to SFT", "nats",
+                             "KL(model || SFT) a token: mean of ln p(model) - ln p(SFT) over the tokens of answers "
+                             "sampled from the model at temperature 1 with nothing cut off, scored by both. The "
+                             "answers are not the ones spoken.",
+                             Better::none, false, false});
+    for (ReportAnswer& answer : input.answers) {
+        const auto found = values.find({answer.system, answer.item});
+        if (found != values.end()) answer.values[kDivergenceMetric] = found->second;
+        if (answer.system == kSftSystem && items.contains(answer.item))
+            answer.values[kDivergenceMetric] = metric_value(0.0, 1.0);
+    }
+}
+
 void add_metrics(ReportInput& input, const RecipeConfig& config) {
     const std::vector<std::string> headline = headline_tts_metrics();
     std::vector<std::string> ids = config.evaluate.metrics.empty() ? headline : config.evaluate.metrics;
@@ -134,10 +158,15 @@ void stage_report(const StageContext& context) {
     input.media.max_items = static_cast<int>(context.config.report.players);
     add_metrics(input, context.config);
     add_answers(input, context);
+    add_divergence(input, context);
     add_curves(input, context);
     input.panels.push_back(pair_panel(read_json(context.run.stage("pairs") / "pair_report.json")));
     input.panels.push_back(codec_panel(read_json(context.run.stage("codec") / "codec_report.json")));
-    const Report report = build_report(std::move(input));
+    Report report = build_report(std::move(input));
+    const auto& runs = context.config.align;
+    if (const auto sweep = find_sweep(runs))
+        report.input.panels.insert(report.input.panels.begin(),
+                                   sweep_panel(*sweep, runs, context.run.stage("align"), report));
     write_report(context.run.report(), report);
     write_file_atomic(context.folder / "table.txt", terminal_table(report));
 }

@@ -12,6 +12,7 @@ void stage_candidates(const StageContext& context);
 void stage_pairs(const StageContext& context);
 void stage_reference(const StageContext& context);
 void stage_align(const StageContext& context);
+void stage_divergence(const StageContext& context);
 void stage_synthesise(const StageContext& context);
 void stage_evaluate(const StageContext& context);
 void stage_report(const StageContext& context);
