@@ -1,5 +1,7 @@
 // linvox_bench [NAME-PART]: times the benchmarks whose name contains NAME-PART, prints one line each
 // and keeps the rounds in bench/results/.
+// linvox_bench workload T|V|C RECORDS DIR, linvox_bench train DIR PRECISION BATCH STEPS: see workload.h and
+// compare_trl.sh.
 #include "bench/bench.h"
 
 #include <fmt/format.h>
@@ -12,10 +14,13 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 
+#include "bench/workload.h"
+#include "src/base/error.h"
 #include "src/base/files.h"
 #include "src/base/jsonl.h"
 #include "src/base/parallel.h"
 #include "src/base/text.h"
+#include "src/model/torch_compat.h"
 
 namespace linvox {
 namespace {
@@ -97,9 +102,10 @@ std::filesystem::path keep(const std::vector<Measurement>& measurements,
 
 }  // namespace linvox
 
-int main(int argc, char** argv) {
-    using namespace linvox;
-    const std::string wanted = argc > 1 ? argv[1] : "";
+namespace linvox {
+namespace {
+
+int time_all(const std::string& wanted) {
     std::vector<Measurement> measurements;
     fmt::print("{:<24} {:<36} {:>12} {:>8} {:>7}\n", "benchmark", "size", "median", "spread", "rounds");
     for (const Benchmark& benchmark : all_benchmarks()) {
@@ -116,4 +122,28 @@ int main(int argc, char** argv) {
     fmt::print("commit {}; rounds in {}\n", this_machine().commit,
                keep(measurements, LINVOX_SOURCE_DIR "/bench/results").string());
     return 0;
+}
+
+int run_command(const std::vector<std::string>& words) {
+    if (words.size() == 4 && words[0] == "workload") {
+        write_workload(words[1], std::stoll(words[2]), words[3]);
+        return 0;
+    }
+    if (words.size() == 5 && words[0] == "train") {
+        configure_threads(0);
+        return train_benchmark(words[1], words[2], std::stoll(words[3]), std::stoll(words[4]));
+    }
+    return time_all(words.empty() ? "" : words[0]);
+}
+
+}  // namespace
+}  // namespace linvox
+
+int main(int argc, char** argv) {
+    try {
+        return linvox::run_command({argv + 1, argv + argc});
+    } catch (const linvox::UserError& error) {
+        fmt::print(stderr, "linvox_bench: {}\n", error.what());
+        return 2;
+    }
 }
