@@ -126,18 +126,23 @@ ReportPanel pair_panel(const Json& report) {
     panel.facts = {{"prompts read", shown(at(report, {"prompts", "read"}))},
                    {"prompts with pairs", shown(at(report, {"prompts", "with_pairs"}))},
                    {"pairs kept", shown(at(report, {"pairs", "kept"}))}};
+    if (const Json& candidates = at(report, {"candidates"}); candidates.is_object()) {
+        panel.facts.emplace_back("candidates read", shown(at(candidates, {"read"})));
+        panel.facts.emplace_back("of them fit for a pair", shown(at(candidates, {"eligible"})));
+    }
     if (const Json& perturbed = at(report, {"pairs", "perturbed"}); perturbed.is_number() && perturbed != 0)
         panel.facts.emplace_back("pairs with a perturbed answer", shown(perturbed));
     add_lengths(panel, at(report, {"length"}));
     add_rules(panel, "Pairs dropped, by rule", at(report, {"pairs", "dropped"}));
+    add_rules(panel, "Candidates set aside", at(report, {"candidates", "set_aside"}));
     add_rules(panel, "Prompts without a pair", at(report, {"prompts", "without"}));
     add_gaps(panel, at(report, {"score_gap"}));
-    for (const char* key : {"finish", "source", "language", "speaker", "task"})
+    for (const char* key : {"finish", "source", "language", "speaker", "task", "why"})
         add_shares(panel, key, at(report, {key}));
     add_texts(panel.warnings, at(report, {"warnings"}));
     add_unknown(panel, report,
-                {"prompts", "pairs", "length", "score_gap", "finish", "source", "language", "speaker", "task",
-                 "warnings"});
+                {"prompts", "candidates", "pairs", "length", "score_gap", "finish", "source", "language",
+                 "speaker", "task", "why", "warnings"});
     return panel;
 }
 

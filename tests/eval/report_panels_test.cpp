@@ -37,6 +37,18 @@ TEST(ReportPanels, Pairs) {
     ASSERT_EQ(panel.bars.size(), 1u);
 }
 
+TEST(ReportPanels, PairsSayWhatBecameOfTheCandidates) {
+    const ReportPanel panel = pair_panel(nlohmann::json::parse(R"({
+        "candidates": {"read": 240, "eligible": 235, "set_aside": {"structure": {"count": 5, "examples": ["u/1"]}}},
+        "why": {"pareto cer": 7}})"));
+    EXPECT_EQ(fact(panel, "candidates read"), "240");
+    EXPECT_EQ(fact(panel, "of them fit for a pair"), "235");
+    EXPECT_EQ(fact(panel, "candidates"), "no such fact");
+    EXPECT_EQ(fact(panel, "why"), "no such fact");
+    EXPECT_EQ(panel.tables.at(0).caption, "Candidates set aside");
+    EXPECT_EQ(panel.tables.at(0).rows.at(0), (std::vector<std::string>{"structure", "5", "u/1"}));
+}
+
 TEST(ReportPanels, Codec) {
     const ReportPanel panel = codec_panel(nlohmann::json::parse(R"({
         "clips": {"read": 554, "used": 540, "left_out": {"silent": {"count": 10, "ids": ["a","b","c","d","e","f"]}}},
