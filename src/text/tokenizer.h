@@ -12,19 +12,17 @@
 #include <string_view>
 #include <vector>
 
-namespace linvox {
+#include "src/text/token_ids.h"
 
-/// What a directory's tokenizer_config.json (or the sentencepiece model) names; -1: not named.
-struct SpecialIds {
-    std::int32_t bos = -1, eos = -1, pad = -1, unk = -1;
-};
+namespace linvox {
 
 /// Immutable and safe to use from several threads at once. Copies share the vocabulary.
 class Tokenizer {
 public:
-    /// Ids of `text`. `add_special` adds what the model's post-processor adds (mostly BOS) around them.
-    /// Special tokens written in the text become their ids either way. Bytes that are not UTF-8 count as
-    /// U+FFFD, one for each maximal broken part, as Python's decode(errors="replace") has it.
+    /// Ids of `text`. `add_special` adds what the model puts around a text, mostly BOS: the post-processor of
+    /// tokenizer.json; for sentencepiece what add_bos_token and add_eos_token of tokenizer_config.json say.
+    /// Special tokens that tokenizer.json names become their ids where the text has them. Bytes that are not
+    /// UTF-8 count as U+FFFD, one for each maximal broken part, as Python's decode(errors="replace") has it.
     std::vector<std::int32_t> encode(std::string_view text, bool add_special = false) const;
 
     /// Text of `ids`; `skip_special` leaves special tokens out. Always valid UTF-8: cut characters become
@@ -43,7 +41,11 @@ public:
     /// Whether the token is marked special: decode(skip_special) leaves it out.
     bool is_special(std::int32_t id) const;
 
+    /// From tokenizer_config.json, else special_tokens_map.json, else the sentencepiece model.
     const SpecialIds& special_ids() const;
+
+    /// All tokens by id, as token() gives them.
+    const std::vector<std::string>& tokens() const;
 
     /// "byte-level BPE" or "sentencepiece", and the file it was read from.
     std::string kind() const;
