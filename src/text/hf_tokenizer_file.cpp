@@ -229,6 +229,11 @@ void add_token(const AddedToken& token, const TokenIds& model_ids, const Place& 
     LINVOX_REQUIRE(own == model_ids.end() || own->second == token.id, DataError,
                    "{}: '{}' has the id {} here and {} in model.vocab", place.text, token.text, token.id,
                    own->second);
+    const auto next = static_cast<std::int64_t>(file.tokens.size());
+    LINVOX_REQUIRE(own != model_ids.end() || token.id == next, DataError,
+                   "{}: '{}' has the id {} where {} is next; Hugging Face's tokenizers renumber such a file, "
+                   "so its ids are not what they seem",
+                   place.text, token.text, token.id, next);
     set_token(file.tokens, token.text, token.id, place);
     file.added.push_back(token);
 }

@@ -13,7 +13,8 @@ bool surely_nfc(std::string_view utf8);
 /// Whether `c` lies in those ranges.
 bool nfc_inert(char32_t c);
 
-/// Form C of valid UTF-8 (BugError otherwise), by the tables of the installed utf8proc.
+/// Form C of valid UTF-8 (BugError otherwise) by Unicode 9, whose tables the package `tokenizers` has and
+/// with which models were therefore trained: newer characters stay as and where they are.
 std::string nfc(std::string_view utf8);
 
 }  // namespace linvox

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <charconv>
 #include <nlohmann/json.hpp>
 #include <variant>
@@ -67,6 +68,8 @@ void read_settings(const fs::path& path, TokenizerSettings& settings) {
         if (decoder == document.end()) return;
         for (const auto& [key, entry] : decoder->items())
             settings.added.push_back(read_added_token(entry, id_of_key(key)));
+        std::sort(settings.added.begin(), settings.added.end(),
+                  [](const AddedToken& a, const AddedToken& b) { return a.id < b.id; });
     } catch (const json::exception& problem) {
         throw DataError(fmt::format("{}: {}", path.string(), problem.what()));
     } catch (const DataError& problem) {
