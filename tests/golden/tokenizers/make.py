@@ -7,6 +7,8 @@ those of the models they are named after:
     gpt2    github.com/openai/gpt-2, src/encoder.py
     llama3  github.com/meta-llama/llama3, llama/tokenizer.py (pat_str); BOS by a template; ignore_merges
     qwen2   github.com/huggingface/transformers, models/qwen2/tokenization_qwen2.py (PRETOKENIZE_REGEX); NFC
+and
+    mixed   no model's: Removed and literal Splits, single digits, a space in front of every word
 """
 import json
 import pathlib
@@ -44,6 +46,13 @@ def build(name):
     if name == "gpt2":
         tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
         tokenizer.post_processor = processors.ByteLevel(trim_offsets=False)
+    elif name == "mixed":
+        tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
+            [pre_tokenizers.Split(Regex(r"[\r\n]"), "removed"), pre_tokenizers.Split("<|", "isolated"),
+             pre_tokenizers.Split(Regex(r"\S+|\s"), "removed", invert=True),
+             pre_tokenizers.Digits(individual_digits=True), pre_tokenizers.ByteLevel(add_prefix_space=True)])
+        tokenizer.post_processor = processors.TemplateProcessing(
+            single="<s> $A </s> </s>", special_tokens=[("<s>", 900), ("</s>", 901)])
     else:
         split = pre_tokenizers.Split(Regex(PATTERN % ("{1,3}" if name == "llama3" else "")), "isolated", invert=False)
         tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
@@ -57,7 +66,7 @@ def build(name):
     manifest = (HERE / "../../../samples/prompts-en/manifest.jsonl").read_text().splitlines()
     tokenizer.train_from_iterator(CASES + [json.loads(line)["text"] for line in manifest], trainer)
     special = {"gpt2": ["<|endoftext|>"], "llama3": ["<|begin_of_text|>", "<|eot_id|>"],
-               "qwen2": ["<|endoftext|>", "<|im_start|>", "<|im_end|>"]}[name]
+               "qwen2": ["<|endoftext|>", "<|im_start|>", "<|im_end|>"], "mixed": ["<s>", "</s>"]}[name]
     tokenizer.add_special_tokens([added(text, special=True) for text in special])
     tokenizer.add_tokens([added(f"<|s_{n}|>") for n in range(64)])
     tokenizer.add_tokens([added("<strip>", lstrip=True, rstrip=True), added("word", single_word=True),
@@ -72,7 +81,7 @@ def build(name):
 
 
 def main():
-    for name in ("gpt2", "llama3", "qwen2"):
+    for name in ("gpt2", "llama3", "qwen2", "mixed"):
         tokenizer = build(name)
         document = json.loads(tokenizer.to_str())
         if name == "gpt2":  # the older form of the file
