@@ -27,6 +27,8 @@ linvox_pkg(soxr soxr libsoxr-dev)
 linvox_pkg(ebur128 libebur128 libebur128-dev)
 linvox_pkg(pocketsphinx pocketsphinx libpocketsphinx-dev)
 linvox_pkg(sentencepiece sentencepiece libsentencepiece-dev)
+linvox_pkg(pcre2 libpcre2-8 libpcre2-dev)
+linvox_pkg(utf8proc libutf8proc libutf8proc-dev)
 
 find_package(OpenSSL QUIET)
 if(NOT OPENSSL_FOUND)

@@ -19,7 +19,7 @@ die() {
 }
 
 libraries=(libsndfile1-dev libfftw3-dev libsoxr-dev libebur128-dev libpocketsphinx-dev pocketsphinx-en-us
-    libsentencepiece-dev libssl-dev libfmt-dev nlohmann-json3-dev libcli11-dev libtomlplusplus-dev
+    libsentencepiece-dev libpcre2-dev libutf8proc-dev libssl-dev libfmt-dev nlohmann-json3-dev libcli11-dev libtomlplusplus-dev
     libgtest-dev libgmock-dev)
 
 # Prints the Debian packages that are missing. Programs count wherever they come from.

@@ -8,6 +8,7 @@
 #include "src/base/error.h"
 #include "src/base/text.h"
 #include "src/cli/commands.h"
+#include "src/cli/commands_tokenize.h"
 #include "src/recipe/recipe.h"
 #include "src/recipe/version.h"
 
@@ -65,6 +66,20 @@ void add_pool(CLI::App& app, PoolArguments& arguments) {
     pool->callback([&arguments] { command_pool(arguments.runs, arguments.out); });
 }
 
+void add_tokenize(CLI::App& app, TokenizeArguments& arguments) {
+    CLI::App* tokenize = app.add_subcommand("tokenize", "lines of text to token ids as JSON lines, and back");
+    tokenize->add_option("--model", arguments.model, "model directory, tokenizer.json or *.model")
+        ->required();
+    tokenize->add_option("input", arguments.input, "file of lines (default: -, standard input)");
+    tokenize->add_flag("--decode", arguments.decode, "the way back: lines of {\"ids\": [...]} to text");
+    tokenize->add_flag("--jsonl", arguments.jsonl,
+                       "text as {\"text\": \"...\"}, so that it may hold newlines");
+    tokenize->add_flag("--tokens", arguments.tokens, "write the tokens beside the ids");
+    tokenize->add_flag("--special", arguments.special, "add what the model puts around a text (BOS)");
+    tokenize->add_flag("--skip-special", arguments.skip_special, "decode without special tokens");
+    tokenize->callback([&arguments] { command_tokenize(arguments); });
+}
+
 /// CLI11 would only say that a command is missing.
 void check_command(const CLI::App& app, int argc, char** argv) {
     if (argc < 2 || argv[1][0] == '-') return;
@@ -99,6 +114,9 @@ int parse_and_run(int argc, char** argv) {
         losses->add_subcommand("eval", "value, rewards and gradients of each line of a JSONL file");
     eval->add_option("file", loss_file, "JSON lines: loss, options, sums and token counts")->required();
     losses->callback([&] { eval->parsed() ? command_losses_eval(loss_file) : command_losses(); });
+    TokenizeArguments tokenize;
+    add_tokenize(app, tokenize);
+    app.add_subcommand("templates", "list the chat templates")->callback(command_templates);
     check_command(app, argc, argv);
     try {
         app.parse(argc, argv);

@@ -30,23 +30,6 @@ private:
 
 }  // namespace
 
-namespace {
-
-class LineIterator : public sentencepiece::SentenceIterator {
-public:
-    explicit LineIterator(const std::vector<std::string>& lines) : lines_(lines) {}
-    bool done() const override { return at_ == lines_.size(); }
-    void Next() override { ++at_; }
-    const std::string& value() const override { return lines_[at_]; }
-    sentencepiece::util::Status status() const override { return {}; }
-
-private:
-    const std::vector<std::string>& lines_;
-    std::size_t at_ = 0;
-};
-
-}  // namespace
-
 struct SentencepieceTokenizer::State {
     sentencepiece::SentencePieceProcessor processor;
 };
@@ -125,6 +108,18 @@ std::vector<std::string> SentencepieceTokenizer::vocabulary() const {
     for (int id = 0; id < state_->processor.GetPieceSize(); ++id)
         out.push_back(state_->processor.IdToPiece(id));
     return out;
+}
+
+SpecialIds SentencepieceTokenizer::special_ids() const {
+    const auto& processor = state_->processor;
+    return {.bos = processor.bos_id(),
+            .eos = processor.eos_id(),
+            .pad = processor.pad_id(),
+            .unk = processor.unk_id()};
+}
+
+bool SentencepieceTokenizer::is_control(std::int32_t id) const {
+    return state_->processor.IsControl(id) || state_->processor.IsUnknown(id);
 }
 
 }  // namespace linvox

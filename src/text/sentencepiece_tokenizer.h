@@ -9,6 +9,8 @@
 #include <string_view>
 #include <vector>
 
+#include "src/text/token_ids.h"
+
 namespace linvox {
 
 struct SentencepieceConfig {
@@ -37,6 +39,9 @@ public:
     std::string decode(std::span<const std::int32_t> ids) const;
     /// All pieces in id order, control and unknown included.
     std::vector<std::string> vocabulary() const;
+    SpecialIds special_ids() const;
+    /// Control and unknown pieces: no text of their own.
+    bool is_control(std::int32_t id) const;
 
 private:
     struct State;
