@@ -4,6 +4,7 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <set>
 
 #include "src/base/error.h"
 #include "src/base/text.h"
@@ -43,14 +44,17 @@ void add_run(CLI::App& app, RunArguments& arguments) {
 
 /// Every stage is a command of its own: `linvox sft RECIPE` is `linvox run --only sft RECIPE`.
 void add_stage_commands(CLI::App& app, RunArguments& arguments) {
-    for (const Stage& stage : tts_stages()) {
-        CLI::App* command = app.add_subcommand(stage.name, stage.doc)->group("Stages of a recipe");
-        add_run_options(*command, arguments);
-        command->callback([&arguments, name = stage.name] {
-            arguments.stages.only = name;
-            command_run(arguments);
-        });
-    }
+    std::set<std::string> names;  // tasks share most of them
+    for (const Task& task : tasks())
+        for (const Stage& stage : task.stages) {
+            if (!names.insert(stage.name).second) continue;
+            CLI::App* command = app.add_subcommand(stage.name, stage.doc)->group("Stages of a recipe");
+            add_run_options(*command, arguments);
+            command->callback([&arguments, name = stage.name] {
+                arguments.stages.only = name;
+                command_run(arguments);
+            });
+        }
 }
 
 struct PoolArguments {

@@ -1,0 +1,1 @@
+// src/cli/commands_validate.cpp

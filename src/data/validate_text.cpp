@@ -1,0 +1,1 @@
+// src/data/validate_text.cpp
