@@ -9,6 +9,7 @@
 #include "src/base/error.h"
 #include "src/base/text.h"
 #include "src/cli/commands.h"
+#include "src/cli/commands_validate.h"
 #include "src/recipe/recipe.h"
 #include "src/recipe/version.h"
 
@@ -69,6 +70,15 @@ void add_pool(CLI::App& app, PoolArguments& arguments) {
     pool->callback([&arguments] { command_pool(arguments.runs, arguments.out); });
 }
 
+void add_validate(CLI::App& app, ValidateArguments& arguments, int& code) {
+    CLI::App* validate = app.add_subcommand("validate", "find what is wrong with a data file before training");
+    validate->add_option("file", arguments.file, "JSON lines: preferences, math problems or Linvox's records")->required();
+    validate->add_option("--fix", arguments.fix, "write a copy with everything repaired that is safe to repair");
+    validate->add_option("--tokenizer", arguments.tokenizer, "sentencepiece model; also check that prompts are prefixes");
+    validate->add_option("--most", arguments.most, "findings listed of each kind");
+    validate->callback([&arguments, &code] { code = command_validate(arguments); });
+}
+
 /// CLI11 would only say that a command is missing.
 void check_command(const CLI::App& app, int argc, char** argv) {
     if (argc < 2 || argv[1][0] == '-') return;
@@ -91,6 +101,9 @@ int parse_and_run(int argc, char** argv) {
     add_stage_commands(app, arguments);
     PoolArguments pool;
     add_pool(app, pool);
+    ValidateArguments validate;
+    int code = 0;
+    add_validate(app, validate, code);
     CLI::App* config =
         app.add_subcommand("config", "print the resolved recipe with the meaning of every key");
     add_source(*config, arguments.source);
@@ -109,7 +122,7 @@ int parse_and_run(int argc, char** argv) {
     } catch (const CLI::ParseError& error) {
         return app.exit(error) == 0 ? 0 : 2;
     }
-    return 0;
+    return code;
 }
 
 }  // namespace linvox

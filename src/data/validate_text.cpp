@@ -1,1 +1,0 @@
-// src/data/validate_text.cpp
