@@ -19,14 +19,18 @@ MetricValue score_numeric(const TextAnswer& a) { return is_right_by(a, AnswerFil
 MetricValue score_strict(const TextAnswer& a) { return is_right_by(a, AnswerFilter::strict); }
 MetricValue score_flexible(const TextAnswer& a) { return is_right_by(a, AnswerFilter::flexible); }
 
-MetricValue score_steps(const TextAnswer& a) { return metric_value(wrong_equations(a.text).empty() ? 1 : 0, 1); }
+MetricValue score_steps(const TextAnswer& a) {
+    return metric_value(wrong_equations(a.text).empty() ? 1 : 0, 1);
+}
 
 MetricValue score_stopped(const TextAnswer& a) {
     if (a.finish.empty()) return metric_null("not_applicable");
     return metric_value(a.finish == "stop" ? 1 : 0, 1);
 }
 
-MetricValue score_length(const TextAnswer& a) { return metric_value(static_cast<double>(a.tokens.size()), 1); }
+MetricValue score_length(const TextAnswer& a) {
+    return metric_value(static_cast<double>(a.tokens.size()), 1);
+}
 
 /// KL(model || start) estimated on the model's own answer: mean of log-ratios of its tokens.
 MetricValue score_kl(const TextAnswer& a) {
@@ -48,7 +52,9 @@ double reward_margin(const PairLogprobs& p) {
 }
 
 /// 1 for more, 1/2 for equal.
-double preferred(double chosen, double rejected) { return chosen > rejected ? 1 : chosen < rejected ? 0 : 0.5; }
+double preferred(double chosen, double rejected) {
+    return chosen > rejected ? 1 : chosen < rejected ? 0 : 0.5;
+}
 
 MetricValue score_ranking(const TextAnswer& a) {
     return over_pairs(a, false, [](const PairLogprobs& p) {
@@ -76,7 +82,8 @@ MetricValue score_distinct(const TextAnswer& a) {
     std::set<std::vector<std::string>> seen;
     if (words.size() < N) return metric_null("too_few");
     for (std::size_t i = 0; i + N <= words.size(); ++i)
-        seen.insert({words.begin() + static_cast<std::ptrdiff_t>(i), words.begin() + static_cast<std::ptrdiff_t>(i + N)});
+        seen.insert({words.begin() + static_cast<std::ptrdiff_t>(i),
+                     words.begin() + static_cast<std::ptrdiff_t>(i + N)});
     return metric_value(static_cast<double>(seen.size()), static_cast<double>(words.size() - N + 1));
 }
 
@@ -96,28 +103,33 @@ MetricValue score_repetition(const TextAnswer& a) {
 
 const std::array kTextMetrics{
     TextMetric{"em.numeric", "exact match", "", Better::up, "math", true,
-               "1 if the final value (behind ####, in \\boxed{}, behind 'answer is', else the last number) equals the gold "
+               "1 if the final value (behind ####, in \\boxed{}, behind 'answer is', else the last number) "
+               "equals the gold "
                "value as a rational number.",
                score_numeric, true},
     TextMetric{"em.strict", "exact match, marked answers", "", Better::up, "math", false,
                "The same, with answers behind #### or in \\boxed{} only.", score_strict, true},
     TextMetric{"em.flexible", "exact match, last number", "", Better::up, "math", false,
-               "1 if the last number of the text, without commas, equals the gold answer as written.", score_flexible,
-               true},
+               "1 if the last number of the text, without commas, equals the gold answer as written.",
+               score_flexible, true},
     TextMetric{"math.steps", "all steps hold", "", Better::up, "math", false,
                "1 if every written equation a op b = c is true.", score_steps, true},
     TextMetric{"pref.ranking", "pairs ranked right", "", Better::up, "text", true,
-               "Share of a prompt's held-out pairs whose preferred answer has the larger mean log-probability per token "
+               "Share of a prompt's held-out pairs whose preferred answer has the larger mean "
+               "log-probability per token "
                "(1/2 for equal ones).",
                score_ranking},
-    TextMetric{"pref.reward_acc", "implicit reward accuracy", "", Better::up, "text", false,
-               "Share of held-out pairs with a positive implicit reward margin; not defined for the start model.",
-               score_reward_accuracy},
+    TextMetric{
+        "pref.reward_acc", "implicit reward accuracy", "", Better::up, "text", false,
+        "Share of held-out pairs with a positive implicit reward margin; not defined for the start model.",
+        score_reward_accuracy},
     TextMetric{"pref.margin", "implicit reward margin", "nats", Better::up, "text", false,
-               "Log-ratio of the preferred answer to the start model minus that of the rejected one, in sums over tokens.",
+               "Log-ratio of the preferred answer to the start model minus that of the rejected one, in sums "
+               "over tokens.",
                score_reward_margin},
     TextMetric{"pref.loss", "loss on preferred answers", "nats", Better::down, "text", true,
-               "Negative log-probability of the held-out preferred answers per token; perplexity is its exponential.",
+               "Negative log-probability of the held-out preferred answers per token; perplexity is its "
+               "exponential.",
                score_chosen_loss},
     TextMetric{"text.distinct1", "distinct words", "", Better::up, "text", false, "Distinct words / words.",
                score_distinct<1>},
@@ -127,12 +139,13 @@ const std::array kTextMetrics{
                "Word 4-grams that occurred before in the same answer.", score_repetition},
     TextMetric{"text.stop", "finished by itself", "", Better::up, "", false,
                "1 if generation ended with the end token, 0 if it was cut.", score_stopped, true},
-    TextMetric{"text.tokens", "length", "tokens", Better::none, "", false, "Tokens of the answer, end token included.",
-               score_length},
-    TextMetric{"text.kl", "KL to the start model", "nats", Better::none, "", false,
-               "Mean over answers of log p(answer) under the model minus under the start model, on the model's own "
-               "answers: an estimate of the KL divergence when they are sampled at temperature 1.",
-               score_kl},
+    TextMetric{"text.tokens", "length", "tokens", Better::none, "", false,
+               "Tokens of the answer, end token included.", score_length},
+    TextMetric{
+        "text.kl", "KL to the start model", "nats", Better::none, "", false,
+        "Mean over answers of log p(answer) under the model minus under the start model, on the model's own "
+        "answers: an estimate of the KL divergence when they are sampled at temperature 1.",
+        score_kl},
 };
 
 }  // namespace

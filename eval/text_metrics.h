@@ -1,5 +1,5 @@
-// Metrics of written answers, one row each, as eval/metric.h has them for speech. What is compared is one answer; the
-// statistics over answers are those of statistics.h and report.h.
+// Metrics of written answers, one row each, as eval/metric.h has them for speech. What is compared is one
+// answer; the statistics over answers are those of statistics.h and report.h.
 #pragma once
 
 #include <cstdint>
@@ -12,7 +12,8 @@
 
 namespace linvox {
 
-/// How a system scores one test pair: nats of the preferred and a rejected answer under it and under the start model.
+/// How a system scores one test pair: nats of the preferred and a rejected answer under it and under the
+/// start model.
 struct PairLogprobs {
     double chosen = 0, rejected = 0, start_chosen = 0, start_rejected = 0;
     std::int64_t chosen_tokens = 0, rejected_tokens = 0;
@@ -27,7 +28,7 @@ struct TextAnswer {
     double logprob_sum = 0;            // of the tokens, under the model that gave them
     double reference_logprob_sum = 0;  // the same under the start model
     std::vector<PairLogprobs> pairs;   // of the prompt's test pairs; empty where the task has none
-    bool is_start = false;             // the start model itself: rewards are differences to it and do not apply
+    bool is_start = false;  // the start model itself: rewards are differences to it and do not apply
 };
 
 struct TextMetric {

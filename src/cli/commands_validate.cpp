@@ -15,7 +15,8 @@ namespace {
 
 Tokenise tokenise_with(const std::filesystem::path& model) {
     if (model.empty()) return {};
-    const auto tokenizer = std::make_shared<const SentencepieceTokenizer>(SentencepieceTokenizer::load(model));
+    const auto tokenizer =
+        std::make_shared<const SentencepieceTokenizer>(SentencepieceTokenizer::load(model));
     return [tokenizer](const std::string& text) { return tokenizer->ids(text); };
 }
 
@@ -31,8 +32,9 @@ int command_validate(const ValidateArguments& arguments) {
                    "--fix repairs foreign data; Linvox's own records are made again by their stage");
     LINVOX_REQUIRE(!report.fixed_lines.empty(), UserError, "--fix would leave no record");
     write_file_atomic(arguments.fix, join(report.fixed_lines, "\n") + "\n");
-    fmt::print("\n{}: {} record(s) written, {} dropped, {} repaired; {} error(s) remain\n", arguments.fix.string(),
-               report.fixed_lines.size(), report.dropped, report.repaired, report.unfixable());
+    fmt::print("\n{}: {} record(s) written, {} dropped, {} repaired; {} error(s) remain\n",
+               arguments.fix.string(), report.fixed_lines.size(), report.dropped, report.repaired,
+               report.unfixable());
     return report.unfixable() > 0 ? 2 : 0;
 }
 

@@ -31,8 +31,9 @@ std::vector<MathRecord> read_math_records(const std::filesystem::path& path) {
                           trim(without_annotations(string_field(object, "answer"))), line};
         LINVOX_REQUIRE(!record.question.empty(), DataError, "\"question\" is missing or empty");
         LINVOX_REQUIRE(!record.answer.empty(), DataError, "\"answer\" is missing or empty");
-        LINVOX_REQUIRE(record.answer.find("####") != std::string::npos || last_boxed(record.answer), DataError,
-                       "\"answer\" has neither '#### value' nor \\boxed{{value}}; the last line must give the result");
+        LINVOX_REQUIRE(
+            record.answer.find("####") != std::string::npos || last_boxed(record.answer), DataError,
+            "\"answer\" has neither '#### value' nor \\boxed{{value}}; the last line must give the result");
         gold_answer(record.answer);
         records.push_back(std::move(record));
     });

@@ -13,8 +13,8 @@ struct MathRecord {
     std::size_t line = 0;
 };
 
-/// Other keys are passed over. DataError with file and line when a field is missing or empty, or when the answer has no
-/// final value.
+/// Other keys are passed over. DataError with file and line when a field is missing or empty, or when the
+/// answer has no final value.
 std::vector<MathRecord> read_math_records(const std::filesystem::path& path);
 
 }  // namespace linvox

@@ -19,25 +19,29 @@ namespace {
 
 using nlohmann::json;
 
-constexpr std::array kEdgeMarks = {"<s>",        "</s>",         "<|im_start|>",      "<|im_end|>",  "<|endoftext|>",
-                                   "<bos>",      "<eos>",        "<|begin_of_text|>", "<|eot_id|>",  "<|end_of_text|>",
-                                   "<|eom_id|>", "<end_of_turn>", "<start_of_turn>",  "<pad>",       "[EOS]",
-                                   "[BOS]"};
+constexpr std::array kEdgeMarks = {
+    "<s>",        "</s>",          "<|im_start|>",      "<|im_end|>", "<|endoftext|>",
+    "<bos>",      "<eos>",         "<|begin_of_text|>", "<|eot_id|>", "<|end_of_text|>",
+    "<|eom_id|>", "<end_of_turn>", "<start_of_turn>",   "<pad>",      "[EOS]",
+    "[BOS]"};
 
 std::string text_at(const json& record, const std::string& name) {
     const json& value = require_field(record, name);
-    LINVOX_REQUIRE(value.is_string(), DataError, "\"{}\" must be a string, found {}", name, value.type_name());
+    LINVOX_REQUIRE(value.is_string(), DataError, "\"{}\" must be a string, found {}", name,
+                   value.type_name());
     return value.get<std::string>();
 }
 
 std::vector<ChatTurn> turns_of(const json& list, const std::string& name) {
     static const std::set<std::string> kKnownRoles = {"system", "user", "assistant"};
-    LINVOX_REQUIRE(list.is_array(), DataError, "\"{}\" must be a list of messages, found {}", name, list.type_name());
+    LINVOX_REQUIRE(list.is_array(), DataError, "\"{}\" must be a list of messages, found {}", name,
+                   list.type_name());
     std::vector<ChatTurn> turns;
     for (const json& message : list) {
         LINVOX_REQUIRE(message.is_object() && message.contains("role") && message.contains("content") &&
                            message["role"].is_string() && message["content"].is_string(),
-                       DataError, "{}[{}] must be {{\"role\": ..., \"content\": ...}} with two strings", name, turns.size());
+                       DataError, "{}[{}] must be {{\"role\": ..., \"content\": ...}} with two strings", name,
+                       turns.size());
         turns.push_back({message["role"], message["content"]});
         LINVOX_REQUIRE(kKnownRoles.contains(turns.back().role), DataError,
                        "{}[{}].role = \"{}\" is not one of system user assistant", name, turns.size() - 1,
@@ -47,7 +51,8 @@ std::vector<ChatTurn> turns_of(const json& list, const std::string& name) {
 }
 
 /// The answer behind the prompt's turns: one message of the assistant.
-std::string answer_behind(const std::vector<ChatTurn>& turns, std::size_t prompt_turns, const std::string& name) {
+std::string answer_behind(const std::vector<ChatTurn>& turns, std::size_t prompt_turns,
+                          const std::string& name) {
     LINVOX_REQUIRE(turns.size() == prompt_turns + 1 && turns.back().role == "assistant", DataError,
                    "\"{}\" must hold exactly one message behind the prompt, the assistant's; found {}", name,
                    turns.size() - std::min(prompt_turns, turns.size()));
@@ -74,9 +79,10 @@ PreferenceText parse_chat(const json& record) {
         const bool repeated = std::any_of(pair.prompt.begin(), pair.prompt.end(), [&](const ChatTurn& turn) {
             return turn.role == "user" && trim(turn.text) == trim(prompt);
         });
-        LINVOX_REQUIRE(pair.prompt.empty() || repeated, DataError,
-                       "\"prompt\" is not among the turns that chosen and rejected begin with; the prompt must be the "
-                       "beginning of both answers");
+        LINVOX_REQUIRE(
+            pair.prompt.empty() || repeated, DataError,
+            "\"prompt\" is not among the turns that chosen and rejected begin with; the prompt must be the "
+            "beginning of both answers");
         if (pair.prompt.empty()) pair.prompt = {{"user", prompt}};
     }
     const std::size_t skipped = std::min(shared, pair.prompt.size());
@@ -90,13 +96,15 @@ PreferenceText parse_implicit(const json& record) {
     const std::string chosen = text_at(record, "chosen"), rejected = text_at(record, "rejected");
     std::size_t border = static_cast<std::size_t>(
         std::mismatch(chosen.begin(), chosen.end(), rejected.begin(), rejected.end()).first - chosen.begin());
-    while (border > 0 && border < chosen.size() && (static_cast<unsigned char>(chosen[border]) & 0xC0) == 0x80)
+    while (border > 0 && border < chosen.size() &&
+           (static_cast<unsigned char>(chosen[border]) & 0xC0) == 0x80)
         --border;  // never inside a UTF-8 character
     // Words stay whole.
     const std::size_t space = chosen.find_last_of(" \n\t", border > 0 ? border - 1 : 0);
     if (border < chosen.size() && space != std::string::npos) border = space;
-    LINVOX_REQUIRE(border > 0 && border != std::string::npos, DataError,
-                   "chosen and rejected have no common beginning, and there is no \"prompt\"; a prompt is needed");
+    LINVOX_REQUIRE(
+        border > 0 && border != std::string::npos, DataError,
+        "chosen and rejected have no common beginning, and there is no \"prompt\"; a prompt is needed");
     return {{{"user", chosen.substr(0, border)}}, chosen.substr(border), {rejected.substr(border)}};
 }
 
@@ -104,14 +112,16 @@ PreferenceText parse_ultrafeedback(const json& record) {
     PreferenceText pair;
     pair.prompt = {{"user", text_at(record, "instruction")}};
     const json& list = require_field(record, "completions");
-    LINVOX_REQUIRE(list.is_array() && list.size() >= 2, DataError, "\"completions\" must be a list of two or more");
+    LINVOX_REQUIRE(list.is_array() && list.size() >= 2, DataError,
+                   "\"completions\" must be a list of two or more");
     std::vector<std::pair<double, std::string>> scored;
     for (const json& completion : list)
-        scored.emplace_back(number_field(completion, "overall_score", std::nan("")), text_at(completion, "response"));
+        scored.emplace_back(number_field(completion, "overall_score", std::nan("")),
+                            text_at(completion, "response"));
     for (const auto& [score, text] : scored)
         LINVOX_REQUIRE(std::isfinite(score), DataError, "a completion has no number \"overall_score\"");
-    const auto [worst, best] = std::minmax_element(scored.begin(), scored.end(),
-                                                   [](const auto& a, const auto& b) { return a.first < b.first; });
+    const auto [worst, best] = std::minmax_element(
+        scored.begin(), scored.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
     LINVOX_REQUIRE(best->first > worst->first, DataError,
                    "all completions have the score {}; a pair needs a better and a worse one", best->first);
     pair.chosen = best->second;
@@ -124,7 +134,8 @@ PreferenceText parse_lpo_candidates(const json& record) {
     pair.prompt = {{"user", text_at(record, "model_input")}};
     pair.chosen = without_edge_marks(text_at(record, "better_context"));
     const json& list = require_field(record, "candidate_set");
-    LINVOX_REQUIRE(list.is_array() && !list.empty(), DataError, "\"candidate_set\" must be a list with at least one");
+    LINVOX_REQUIRE(list.is_array() && !list.empty(), DataError,
+                   "\"candidate_set\" must be a list with at least one");
     for (const json& candidate : list) {
         LINVOX_REQUIRE(candidate.is_string(), DataError, "\"candidate_set\" must hold strings");
         // Its writer appends end marks to every candidate.
@@ -140,11 +151,12 @@ PreferenceText parse_trl(const json& record) {
 }
 
 const std::map<std::string, PreferenceText (*)(const json&)>& parsers() {
-    static const std::map<std::string, PreferenceText (*)(const json&)> rows = {{"trl", parse_trl},
-                                                                                {"trl-chat", parse_chat},
-                                                                                {"trl-implicit", parse_implicit},
-                                                                                {"ultrafeedback", parse_ultrafeedback},
-                                                                                {"lpo-candidates", parse_lpo_candidates}};
+    static const std::map<std::string, PreferenceText (*)(const json&)> rows = {
+        {"trl", parse_trl},
+        {"trl-chat", parse_chat},
+        {"trl-implicit", parse_implicit},
+        {"ultrafeedback", parse_ultrafeedback},
+        {"lpo-candidates", parse_lpo_candidates}};
     return rows;
 }
 
@@ -162,8 +174,9 @@ const std::vector<std::string>& preference_formats() {
 std::string preference_format_of(const json& record) {
     if (record.contains("instruction") && record.contains("completions")) return "ultrafeedback";
     if (record.contains("better_context") && record.contains("candidate_set")) return "lpo-candidates";
-    LINVOX_REQUIRE(!(record.contains("completion") && record.contains("label")), DataError,
-                   "\"completion\" with \"label\" is unpaired data; pairs of a chosen and a rejected answer are needed");
+    LINVOX_REQUIRE(
+        !(record.contains("completion") && record.contains("label")), DataError,
+        "\"completion\" with \"label\" is unpaired data; pairs of a chosen and a rejected answer are needed");
     LINVOX_REQUIRE(record.contains("chosen") && record.contains("rejected"), DataError,
                    "neither \"chosen\" and \"rejected\" nor the fields of another known form ({})",
                    join(preference_formats(), " "));
@@ -197,13 +210,13 @@ std::vector<PreferenceText> read_preference_texts(const std::filesystem::path& p
     for_each_json_line(path, [&](const json& record, std::size_t line) {
         const std::string found = preference_format_of(record);
         if (format.empty()) format = found;
-        LINVOX_REQUIRE(found == format, DataError, "this record is {}, the first one {}; one file holds one form", found,
-                       format);
+        LINVOX_REQUIRE(found == format, DataError,
+                       "this record is {}, the first one {}; one file holds one form", found, format);
         pairs.push_back(parse_preference_text(record, format));
         pairs.back().line = line;
         const std::string problem = pair_problem(pairs.back());
-        LINVOX_REQUIRE(problem.empty(), DataError, "{}; `linvox validate {} --fix OUT` drops such records", problem,
-                       path.string());
+        LINVOX_REQUIRE(problem.empty(), DataError, "{}; `linvox validate {} --fix OUT` drops such records",
+                       problem, path.string());
     });
     LINVOX_REQUIRE(!pairs.empty(), DataError, "{}: holds no record", path.string());
     return pairs;

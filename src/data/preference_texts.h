@@ -2,7 +2,8 @@
 // answers. Token ids are records.h's; tokenising is the caller's.
 //
 //   trl              {"prompt": "...", "chosen": "...", "rejected": "..."}
-//   trl-chat         the same with lists of {"role", "content"}; `prompt` may be left out (or be a string) when the answers
+//   trl-chat         the same with lists of {"role", "content"}; `prompt` may be left out (or be a string)
+//   when the answers
 //                    repeat its turns
 //   trl-implicit     {"chosen": "...", "rejected": "..."}: the prompt is their common beginning
 //   ultrafeedback    {"instruction": "...", "completions": [{"response": "...", "overall_score": 7}, ...]}
@@ -39,19 +40,20 @@ const std::vector<std::string>& preference_formats();
 /// The format of a record by its fields; DataError saying what is missing, or why it is refused.
 std::string preference_format_of(const nlohmann::json& record);
 
-/// One record of a known format. DataError naming the field: missing, of another type, a last message that is not the
-/// assistant's, a prompt that is not the beginning of the answers, no common beginning.
+/// One record of a known format. DataError naming the field: missing, of another type, a last message that is
+/// not the assistant's, a prompt that is not the beginning of the answers, no common beginning.
 PreferenceText parse_preference_text(const nlohmann::json& record, const std::string& format);
 
-/// A whole file. DataError with file and line for the first record that cannot be used: as parse_preference_text says, of
-/// another format than the first one, with an empty prompt or answer, or with equal answers. `linvox validate` lists all.
+/// A whole file. DataError with file and line for the first record that cannot be used: as
+/// parse_preference_text says, of another format than the first one, with an empty prompt or answer, or with
+/// equal answers. `linvox validate` lists all.
 std::vector<PreferenceText> read_preference_texts(const std::filesystem::path& path);
 
 /// What makes a parsed pair unusable, or "": an empty side, equal answers.
 std::string pair_problem(const PreferenceText& pair);
 
-/// End and turn marks that belong to a tokenizer or template ("</s>", "<|im_end|>", ...) at the edges of a text, in
-/// order; they would stand twice once the answer is encoded.
+/// End and turn marks that belong to a tokenizer or template ("</s>", "<|im_end|>", ...) at the edges of a
+/// text, in order; they would stand twice once the answer is encoded.
 std::vector<std::string> edge_marks(const std::string& text);
 std::string without_edge_marks(const std::string& text);
 

@@ -25,10 +25,10 @@ constexpr const char* kDropRecord = "drop the record";
 struct Validator {
     const Tokenise& tokenise;
     ValidationReport report;
-    std::map<std::string, std::size_t> seen;                               // content to its first line
-    std::map<std::string, std::size_t> sides;                              // "prompt, chosen, rejected" to line
-    std::vector<std::pair<std::size_t, std::string>> last_words;           // line and end of each chosen answer
-    std::int64_t closed = 0;                                               // chosen answers that end a sentence
+    std::map<std::string, std::size_t> seen;                      // content to its first line
+    std::map<std::string, std::size_t> sides;                     // "prompt, chosen, rejected" to line
+    std::vector<std::pair<std::size_t, std::string>> last_words;  // line and end of each chosen answer
+    std::int64_t closed = 0;                                      // chosen answers that end a sentence
 
     void add(const std::string& kind, std::size_t line, const std::string& detail) {
         report.findings.push_back({kind, line, detail});
@@ -49,7 +49,8 @@ json parse_line(const std::string& text) {
         return true;
     };
     json record = json::parse(text, no_repeats);
-    LINVOX_REQUIRE(record.is_object(), DataError, "a line must be a JSON object, found {}", record.type_name());
+    LINVOX_REQUIRE(record.is_object(), DataError, "a line must be a JSON object, found {}",
+                   record.type_name());
     return record;
 }
 
@@ -58,7 +59,8 @@ std::string shown(const std::string& text) {
     constexpr std::size_t kShown = 40;
     std::string start = text.substr(0, kShown);
     // Never half a UTF-8 character.
-    while (start.size() < text.size() && !start.empty() && (static_cast<unsigned char>(text[start.size()]) & 0xC0) == 0x80)
+    while (start.size() < text.size() && !start.empty() &&
+           (static_cast<unsigned char>(text[start.size()]) & 0xC0) == 0x80)
         start.pop_back();
     std::replace(start.begin(), start.end(), '\n', ' ');
     return start.size() < text.size() ? start + "..." : start;
@@ -66,7 +68,8 @@ std::string shown(const std::string& text) {
 
 bool closes_sentence(std::string text) {
     text = trim(text);
-    while (!text.empty() && std::string_view("\"')]}*`").find(text.back()) != std::string_view::npos) text.pop_back();
+    while (!text.empty() && std::string_view("\"')]}*`").find(text.back()) != std::string_view::npos)
+        text.pop_back();
     if (text.empty()) return false;
     const auto last = static_cast<unsigned char>(text.back());
     // Full-width marks and other scripts' letters are not judged.
@@ -90,14 +93,17 @@ bool strip_edges(json& value) {
     }
     bool changed = false;
     if (value.is_array())
-        for (json& item : value) changed = strip_edges(item.is_object() && item.contains("content") ? item["content"] : item) || changed;
+        for (json& item : value)
+            changed =
+                strip_edges(item.is_object() && item.contains("content") ? item["content"] : item) || changed;
     return changed;
 }
 
 void find_marks(Validator& v, const PreferenceText& pair, std::size_t line) {
     const auto look = [&](const std::string& name, const std::string& text) {
         const auto marks = edge_marks(text);
-        if (!marks.empty()) v.add("double-marks", line, fmt::format("{} has {} at its edge", name, join(marks, " ")));
+        if (!marks.empty())
+            v.add("double-marks", line, fmt::format("{} has {} at its edge", name, join(marks, " ")));
     };
     look("chosen", pair.chosen);
     for (const std::string& rejected : pair.rejected) look("rejected", rejected);
@@ -113,7 +119,9 @@ std::string joined_prompt(const PreferenceText& pair) {
 
 void find_repeats(Validator& v, const PreferenceText& pair, const std::string& prompt, std::size_t line) {
     for (const std::string& rejected : pair.rejected) {
-        const auto key = [&](const std::string& a, const std::string& b) { return json{prompt, a, b}.dump(); };
+        const auto key = [&](const std::string& a, const std::string& b) {
+            return json{prompt, a, b}.dump();
+        };
         const auto [same, fresh] = v.sides.emplace(key(pair.chosen, rejected), line);
         if (!fresh) v.add("duplicate", line, fmt::format("the same pair as line {}", same->second));
         const auto swapped = v.sides.find(key(rejected, pair.chosen));
@@ -136,7 +144,8 @@ void look_at_pair(Validator& v, const PreferenceText& pair, std::size_t line) {
         if (prompt.size() > 20 && answer.starts_with(prompt))
             v.add("prompt-in-answer", line, shown(answer));
         else if (v.tokenise && !is_prefix(v.tokenise, prompt, answer))
-            v.add("not-a-prefix", line, fmt::format("tokens join across the border: {} | {}", shown(prompt), shown(answer)));
+            v.add("not-a-prefix", line,
+                  fmt::format("tokens join across the border: {} | {}", shown(prompt), shown(answer)));
     }
     v.last_words.emplace_back(line, pair.chosen);
     v.closed += closes_sentence(pair.chosen);
@@ -145,10 +154,14 @@ void look_at_pair(Validator& v, const PreferenceText& pair, std::size_t line) {
 /// Most answers of the file end a sentence: those that do not were probably cut by a length limit.
 void find_cut_answers(Validator& v) {
     constexpr double kMost = 0.8;
-    if (v.last_words.size() < 10 || static_cast<double>(v.closed) < kMost * static_cast<double>(v.last_words.size())) return;
+    if (v.last_words.size() < 10 ||
+        static_cast<double>(v.closed) < kMost * static_cast<double>(v.last_words.size()))
+        return;
     for (const auto& [line, text] : v.last_words)
         if (!closes_sentence(text))
-            v.add("cut-by-length", line, fmt::format("the chosen answer ends in '{}'", shown(text.substr(text.size() - std::min<std::size_t>(text.size(), 20)))));
+            v.add("cut-by-length", line,
+                  fmt::format("the chosen answer ends in '{}'",
+                              shown(text.substr(text.size() - std::min<std::size_t>(text.size(), 20)))));
 }
 
 /// Looks at one preference record; what --fix would make of it, or nothing when it is dropped.
@@ -187,7 +200,8 @@ std::optional<std::string> check_preference(Validator& v, json record, std::size
 
 std::optional<std::string> check_math(Validator& v, const json& record, std::size_t line) {
     const auto text = [&](const char* name) {
-        return record.contains(name) && record[name].is_string() ? trim(record[name].get<std::string>()) : std::string();
+        return record.contains(name) && record[name].is_string() ? trim(record[name].get<std::string>())
+                                                                 : std::string();
     };
     const std::string question = text("question"), answer = text("answer");
     if (question.empty() || answer.empty()) {
@@ -237,7 +251,9 @@ void check_native(Validator& v, const std::filesystem::path& path, const json& h
     }
 }
 
-bool is_native(const json& record) { return record.value("format", "") == "linvox-preference" || record.contains("prompt_ids"); }
+bool is_native(const json& record) {
+    return record.value("format", "") == "linvox-preference" || record.contains("prompt_ids");
+}
 
 bool is_math(const json& record) { return record.contains("question") && record.contains("answer"); }
 
@@ -253,13 +269,15 @@ const std::vector<ProblemKind>& problem_kinds() {
         {"swapped-sides", Severity::error, "another record prefers what this one rejects", kDropRecord},
         {"double-marks", Severity::error, "begin or end marks in the text, which encoding adds a second time",
          "take the marks off"},
-        {"prompt-in-answer", Severity::error, "the answer repeats the prompt, so the prompt would be learned as answer", ""},
+        {"prompt-in-answer", Severity::error,
+         "the answer repeats the prompt, so the prompt would be learned as answer", ""},
         {"not-a-prefix", Severity::error,
          "the prompt's tokens are not the beginning of the whole's: a token spans the border", ""},
         {"cut-answer", Severity::error, "the chosen answer was cut by a length limit", kDropRecord},
         {"missing-gold", Severity::error, "the problem has no final answer", kDropRecord},
         {"duplicate", Severity::warning, "the same content as an earlier record", kDropRecord},
-        {"cut-by-length", Severity::warning, "the chosen answer ends in mid-sentence, unlike most of the file", ""},
+        {"cut-by-length", Severity::warning,
+         "the chosen answer ends in mid-sentence, unlike most of the file", ""},
         {"gold-not-a-number", Severity::warning, "the final answer is compared as text", ""},
         {"wrong-step", Severity::warning, "a worked step does not hold", ""},
     };
@@ -268,7 +286,8 @@ const std::vector<ProblemKind>& problem_kinds() {
 
 const ProblemKind& problem_kind(const std::string& name) {
     const auto& all = problem_kinds();
-    const auto found = std::find_if(all.begin(), all.end(), [&](const ProblemKind& k) { return k.name == name; });
+    const auto found =
+        std::find_if(all.begin(), all.end(), [&](const ProblemKind& k) { return k.name == name; });
     LINVOX_ASSERT(found != all.end(), "no problem kind '{}'", name);
     return *found;
 }
@@ -287,7 +306,8 @@ std::int64_t ValidationReport::unfixable() const {
 
 ValidationReport validate_file(const std::filesystem::path& path, const Tokenise& tokenise) {
     std::ifstream file(path, std::ios::binary);
-    LINVOX_REQUIRE(file.good() && !std::filesystem::is_directory(path), DataError, "{}: cannot be read", path.string());
+    LINVOX_REQUIRE(file.good() && !std::filesystem::is_directory(path), DataError, "{}: cannot be read",
+                   path.string());
     Validator v{tokenise, {}, {}, {}, {}, 0};
     std::size_t number = 0;
     for (std::string line; std::getline(file, line);) {
@@ -309,7 +329,8 @@ ValidationReport validate_file(const std::filesystem::path& path, const Tokenise
         }
         ++v.report.records;
         if (v.report.form.empty() && is_math(record)) v.report.form = "gsm8k";
-        const auto kept = v.report.form == "gsm8k" ? check_math(v, record, number) : check_preference(v, record, number);
+        const auto kept =
+            v.report.form == "gsm8k" ? check_math(v, record, number) : check_preference(v, record, number);
         if (kept)
             v.report.fixed_lines.push_back(*kept);
         else
@@ -322,18 +343,20 @@ ValidationReport validate_file(const std::filesystem::path& path, const Tokenise
     return std::move(v.report);
 }
 
-std::string validation_text(const ValidationReport& report, const std::filesystem::path& path, std::size_t most) {
-    std::string text = fmt::format("{}: {} record(s), form {}; {} error(s), {} warning(s)\n", path.string(), report.records,
-                                   report.form.empty() ? "unknown" : report.form, report.count(Severity::error),
-                                   report.count(Severity::warning));
+std::string validation_text(const ValidationReport& report, const std::filesystem::path& path,
+                            std::size_t most) {
+    std::string text = fmt::format("{}: {} record(s), form {}; {} error(s), {} warning(s)\n", path.string(),
+                                   report.records, report.form.empty() ? "unknown" : report.form,
+                                   report.count(Severity::error), report.count(Severity::warning));
     for (const ProblemKind& kind : problem_kinds()) {
         std::vector<const Finding*> found;
         for (const Finding& finding : report.findings)
             if (finding.kind == kind.name) found.push_back(&finding);
         if (found.empty()) continue;
-        text += fmt::format("\n{} {} ({}): {}\n  fix: {}\n", kind.severity == Severity::error ? "error" : "warning",
-                            kind.name, found.size(), kind.doc,
-                            kind.fix.empty() ? "by hand; --fix leaves it as it is" : "--fix will " + kind.fix);
+        text += fmt::format(
+            "\n{} {} ({}): {}\n  fix: {}\n", kind.severity == Severity::error ? "error" : "warning",
+            kind.name, found.size(), kind.doc,
+            kind.fix.empty() ? "by hand; --fix leaves it as it is" : "--fix will " + kind.fix);
         for (std::size_t i = 0; i < std::min(most, found.size()); ++i)
             text += fmt::format("  {}:{}: {}\n", path.string(), found[i]->line, found[i]->detail);
         if (found.size() > most) text += fmt::format("  ... {} more\n", found.size() - most);

@@ -1,6 +1,7 @@
-// Finds what is wrong with a data file before any training: every problem with its line, counted by kind, and a repaired
-// copy where that is safe. Reads the forms of preference_texts.h, math problems (math_records.h) and Linvox's own records
-// (records.h). No model is loaded; the prefix check needs a tokenizer from the caller.
+// Finds what is wrong with a data file before any training: every problem with its line, counted by kind, and
+// a repaired copy where that is safe. Reads the forms of preference_texts.h, math problems (math_records.h)
+// and Linvox's own records (records.h). No model is loaded; the prefix check needs a tokenizer from the
+// caller.
 #pragma once
 
 #include <cstdint>
@@ -50,6 +51,7 @@ using Tokenise = std::function<std::vector<std::int32_t>(const std::string&)>;
 ValidationReport validate_file(const std::filesystem::path& path, const Tokenise& tokenise = {});
 
 /// Counts by kind, then up to `most` findings of each kind as FILE:LINE with the fix.
-std::string validation_text(const ValidationReport& report, const std::filesystem::path& path, std::size_t most = 5);
+std::string validation_text(const ValidationReport& report, const std::filesystem::path& path,
+                            std::size_t most = 5);
 
 }  // namespace linvox

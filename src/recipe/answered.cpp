@@ -11,7 +11,8 @@ void write_answered(const std::filesystem::path& path, const std::vector<Answere
     for (const Answered& a : answers) {
         nlohmann::json pairs = nlohmann::json::array();
         for (const PairLogprobs& p : a.answer.pairs)
-            pairs.push_back({p.chosen, p.rejected, p.start_chosen, p.start_rejected, p.chosen_tokens, p.rejected_tokens});
+            pairs.push_back(
+                {p.chosen, p.rejected, p.start_chosen, p.start_rejected, p.chosen_tokens, p.rejected_tokens});
         writer.write({{"system", a.system},
                       {"item", a.item},
                       {"prompt", a.prompt},
@@ -32,8 +33,8 @@ void write_answered(const std::filesystem::path& path, const std::vector<Answere
 std::vector<Answered> read_answered(const std::filesystem::path& path) {
     std::vector<Answered> answers;
     for_each_json_line(path, [&](const nlohmann::json& record, std::size_t) {
-        Answered a{record.at("system"), record.at("item"), record.at("prompt"), record.at("split"),
-                   record.at("prompt_text"), {}};
+        Answered a{record.at("system"), record.at("item"),        record.at("prompt"),
+                   record.at("split"),  record.at("prompt_text"), {}};
         a.answer.text = record.at("text");
         a.answer.tokens = record.at("tokens").get<std::vector<std::int32_t>>();
         a.answer.finish = record.at("finish");

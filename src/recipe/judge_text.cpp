@@ -14,7 +14,8 @@ AnswerFilter answer_filter_of(const std::string& name) {
     throw BugError(fmt::format("no answer filter '{}'", name));
 }
 
-Scores judge_math(const std::string& answer, Finish finish, const std::string& gold, const MathJudgeConfig& config) {
+Scores judge_math(const std::string& answer, Finish finish, const std::string& gold,
+                  const MathJudgeConfig& config) {
     const auto wrong = static_cast<double>(wrong_equations(answer).size());
     const bool right = finish == Finish::stop && is_right(answer, gold, answer_filter_of(config.filter)) &&
                        (!config.steps || wrong == 0);

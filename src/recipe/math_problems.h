@@ -1,9 +1,8 @@
 // Word problems with worked steps, out of a seed: real data for a small model, with as many fresh problems as
 // a run wants. A number changes step by step, each step is one sentence and one line of the solution:
 //
-//   Mia has 37 shells. Mia finds 8 more shells. Then Mia has 3 times as many shells. How many shells does Mia have now?
-//   37 + 8 = 45
-//   45 * 3 = 135
+//   Mia has 37 shells. Mia finds 8 more shells. Then Mia has 3 times as many shells. How many shells does Mia
+//   have now? 37 + 8 = 45 45 * 3 = 135
 //   #### 135
 //
 // Not a benchmark: the language is simple on purpose. Published data come in through data.manifest.
@@ -40,8 +39,8 @@ bool is_unseen_combination(std::int64_t a, char op, std::int64_t b, const MathPr
 /// One problem, drawn with `rng`; which combinations are unseen depends on `seed` alone.
 MathProblem make_math_problem(const MathProblemConfig& config, std::uint64_t seed, Rng& rng);
 
-/// `count` problems whose expressions are not in `taken`, which grows by them; all with an unseen combination, or all
-/// without. UserError when the ranges do not hold that many.
+/// `count` problems whose expressions are not in `taken`, which grows by them; all with an unseen
+/// combination, or all without. UserError when the ranges do not hold that many.
 std::vector<MathProblem> make_math_problems(std::int64_t count, bool unseen, const MathProblemConfig& config,
                                             std::uint64_t seed, Rng& rng, std::set<std::string>& taken);
 

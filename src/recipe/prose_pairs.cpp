@@ -13,7 +13,8 @@ namespace {
 constexpr std::size_t kRun = 20;  // passages that share a split
 
 bool ends_sentence(std::string word) {
-    while (!word.empty() && (word.back() == '"' || word.back() == '\'' || word.back() == ')')) word.pop_back();
+    while (!word.empty() && (word.back() == '"' || word.back() == '\'' || word.back() == ')'))
+        word.pop_back();
     return !word.empty() && std::string_view(".!?").find(word.back()) != std::string_view::npos;
 }
 
@@ -28,7 +29,8 @@ std::vector<std::string> paragraphs_of(const std::string& text) {
     return paragraphs;
 }
 
-/// The first end of a sentence at or behind `least` words from `begin`; the end of `words` when there is none.
+/// The first end of a sentence at or behind `least` words from `begin`; the end of `words` when there is
+/// none.
 std::size_t sentence_end(const std::vector<std::string>& words, std::size_t begin, std::int64_t least) {
     const std::size_t first = begin + static_cast<std::size_t>(least);
     for (std::size_t at = first; at <= words.size(); ++at)
@@ -37,14 +39,16 @@ std::size_t sentence_end(const std::vector<std::string>& words, std::size_t begi
 }
 
 std::string words_between(const std::vector<std::string>& words, std::size_t begin, std::size_t end) {
-    return join({words.begin() + static_cast<std::ptrdiff_t>(begin), words.begin() + static_cast<std::ptrdiff_t>(end)},
+    return join({words.begin() + static_cast<std::ptrdiff_t>(begin),
+                 words.begin() + static_cast<std::ptrdiff_t>(end)},
                 " ");
 }
 
 /// A stretch of `share` of the words, at a random place: [begin, end).
 std::pair<std::size_t, std::size_t> stretch_of(std::size_t count, double share, Rng& rng) {
-    const auto length = std::clamp<std::size_t>(static_cast<std::size_t>(share * static_cast<double>(count) + 0.5),
-                                                std::min<std::size_t>(3, count), count);
+    const auto length =
+        std::clamp<std::size_t>(static_cast<std::size_t>(share * static_cast<double>(count) + 0.5),
+                                std::min<std::size_t>(3, count), count);
     const std::size_t begin = rng.below(count - length + 1);
     return {begin, begin + length};
 }
@@ -64,7 +68,8 @@ void repeat_phrase(std::vector<std::string>& words, double share, Rng& rng) {
     for (std::size_t at = begin + period; at < end; ++at) words[at] = words[at - period];
 }
 
-void replace_words(std::vector<std::string>& words, double share, const std::vector<std::string>& others, Rng& rng) {
+void replace_words(std::vector<std::string>& words, double share, const std::vector<std::string>& others,
+                   Rng& rng) {
     for (std::string& word : words)
         if (rng.uniform() < share / 2) word = others[rng.below(others.size())];
 }
@@ -77,7 +82,8 @@ void swap_words(std::vector<std::string>& words, const std::string& other) {
 
 }  // namespace
 
-std::vector<Passage> cut_passages(const std::string& text, const std::string& name, const ProseConfig& config) {
+std::vector<Passage> cut_passages(const std::string& text, const std::string& name,
+                                  const ProseConfig& config) {
     std::vector<Passage> passages;
     std::size_t number = 0;
     for (const std::string& paragraph : paragraphs_of(text)) {
@@ -97,8 +103,8 @@ std::vector<Passage> cut_passages(const std::string& text, const std::string& na
     return passages;
 }
 
-std::string damaged_answer(const std::string& answer, const std::string& kind, double share, const std::string& other,
-                           const std::vector<std::string>& words, Rng& rng) {
+std::string damaged_answer(const std::string& answer, const std::string& kind, double share,
+                           const std::string& other, const std::vector<std::string>& words, Rng& rng) {
     std::vector<std::string> damaged = split_words(answer);
     if (kind == "shuffle") shuffle_stretch(damaged, share, rng);
     if (kind == "repeat") repeat_phrase(damaged, share, rng);
@@ -113,9 +119,10 @@ std::vector<TextItem> prose_items(const std::vector<Passage>& passages, const Te
     std::vector<std::string> words;
     for (const Passage& passage : passages)
         for (std::string& word : split_words(passage.answer)) words.push_back(std::move(word));
-    LINVOX_REQUIRE(passages.size() > 1, DataError,
-                   "the corpus gives {} passage(s); add text, or lower data.prose.prompt_words and answer_words",
-                   passages.size());
+    LINVOX_REQUIRE(
+        passages.size() > 1, DataError,
+        "the corpus gives {} passage(s); add text, or lower data.prose.prompt_words and answer_words",
+        passages.size());
     std::vector<TextItem> items;
     for (std::size_t i = 0; i < passages.size(); ++i) {
         const Passage& passage = passages[i];
@@ -123,7 +130,12 @@ std::vector<TextItem> prose_items(const std::vector<Passage>& passages, const Te
         const std::string split = draw < config.test_share                        ? "test"
                                   : draw < config.test_share + config.valid_share ? "valid"
                                                                                   : "train";
-        TextItem item{fmt::format("{}-{:05}", split, i), split, {{"user", passage.prompt}}, passage.answer, {}, "",
+        TextItem item{fmt::format("{}-{:05}", split, i),
+                      split,
+                      {{"user", passage.prompt}},
+                      passage.answer,
+                      {},
+                      "",
                       passage.source};
         for (std::int64_t r = 0; r < config.prose.rejected; ++r) {
             const auto& kinds = config.prose.kinds;
@@ -134,7 +146,8 @@ std::vector<TextItem> prose_items(const std::vector<Passage>& passages, const Te
                 std::string damaged =
                     damaged_answer(passage.answer, kind, config.prose.damage, other.answer, words, rng);
                 const auto& made = item.rejected;
-                if (damaged == passage.answer || std::find(made.begin(), made.end(), damaged) != made.end()) continue;
+                if (damaged == passage.answer || std::find(made.begin(), made.end(), damaged) != made.end())
+                    continue;
                 item.rejected.push_back(std::move(damaged));
                 break;
             }

@@ -1,5 +1,5 @@
-// answer (text and math): every model answers the held-out prompts with the same seeds and settings; beside them stand
-// the answers of the data.
+// answer (text and math): every model answers the held-out prompts with the same seeds and settings; beside
+// them stand the answers of the data.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -23,12 +23,17 @@ namespace {
 constexpr std::int64_t kScoreTokens = 4096;  // of a micro-batch, without gradients
 
 Answered blank_answer(const std::string& system, const TextItem& item, std::int64_t sample) {
-    return {system,     fmt::format("{}.{}", item.id, sample), item.id, item.split, prompt_text(item.prompt),
+    return {system,
+            fmt::format("{}.{}", item.id, sample),
+            item.id,
+            item.split,
+            prompt_text(item.prompt),
             {.gold = item.gold}};
 }
 
-std::vector<Answered> answers_of(const std::string& system, const Decoder& decoder, const std::vector<TextItem>& items,
-                                 const TextEncoder& encoder, const RecipeConfig& config) {
+std::vector<Answered> answers_of(const std::string& system, const Decoder& decoder,
+                                 const std::vector<TextItem>& items, const TextEncoder& encoder,
+                                 const RecipeConfig& config) {
     std::vector<GenerationRequest> requests;
     std::vector<Answered> answers;
     for (const TextItem& item : items)
@@ -65,7 +70,8 @@ void score_by_start(std::vector<Answered>& answers, const Decoder& start, const 
     std::map<std::string, std::vector<std::int32_t>> prompts;
     for (const TextItem& item : items) prompts[item.id] = encoder.prompt_ids(item.prompt);
     std::vector<SequenceGroup> groups;
-    for (const Answered& a : answers) groups.push_back({a.item, prompts.at(a.prompt), {{a.answer.tokens, {}}}});
+    for (const Answered& a : answers)
+        groups.push_back({a.item, prompts.at(a.prompt), {{a.answer.tokens, {}}}});
     const ReferenceScores scores = scores_under(start, groups, encoder);
     for (std::size_t i = 0; i < answers.size(); ++i)
         answers[i].answer.reference_logprob_sum =
@@ -78,7 +84,8 @@ std::vector<SequenceGroup> pair_groups(const std::vector<TextItem>& items, const
     for (const TextItem& item : items) {
         if (item.rejected.empty()) continue;
         groups.push_back(encoder.group(item.id, item.prompt, item.chosen));
-        for (const std::string& text : item.rejected) groups.back().answers.push_back({encoder.answer_ids(text), {}});
+        for (const std::string& text : item.rejected)
+            groups.back().answers.push_back({encoder.answer_ids(text), {}});
     }
     return groups;
 }
@@ -130,8 +137,8 @@ void stage_answer(const StageContext& context) {
         std::vector<Answered> answers = answers_of(system, decoder, items, encoder, config);
         score_by_start(answers, start, items, encoder);
         const bool is_start = system == kSftSystem;
-        const auto scored =
-            pair_logprobs(pairs, is_start ? start_scores : scores_under(decoder, pairs, encoder), start_scores);
+        const auto scored = pair_logprobs(
+            pairs, is_start ? start_scores : scores_under(decoder, pairs, encoder), start_scores);
         for (Answered& a : answers) {
             const auto found = scored.find(a.prompt);
             if (found != scored.end()) a.answer.pairs = found->second;

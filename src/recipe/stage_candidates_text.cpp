@@ -19,7 +19,8 @@ CandidatePrompt candidate_prompt(const TextItem& item, const TextEncoder& encode
     prompt.plan = encoder.plan(item.prompt);
     prompt.record.info = {item.id, prompt.plan.prompt_ids, prompt_text(item.prompt), "", "math", "", ""};
     const Role role = item.split == "valid" ? Role::watch : Role::train;
-    prompt.record.reference = Candidate{.answer = {encoder.answer_ids(item.chosen), {}}, .source = "reference"};
+    prompt.record.reference =
+        Candidate{.answer = {encoder.answer_ids(item.chosen), {}}, .source = "reference"};
     prompt.record.info.meta_json = nlohmann::json{{"role", role_name(role)}, {"gold", item.gold}}.dump();
     return prompt;
 }

@@ -17,7 +17,8 @@ void stage_pairs_math(const StageContext& context) {
         const std::string gold = nlohmann::json::parse(record.info.meta_json).at("gold");
         const auto judge = [&](Candidate& candidate) {
             candidate.transcript = encoder.text(candidate.answer.ids);
-            candidate.scores = judge_math(*candidate.transcript, candidate.finish, gold, context.config.math_judge);
+            candidate.scores =
+                judge_math(*candidate.transcript, candidate.finish, gold, context.config.math_judge);
         };
         judge(*record.reference);
         for (Candidate& candidate : record.candidates) judge(candidate);

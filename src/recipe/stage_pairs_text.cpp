@@ -18,7 +18,8 @@ Candidate given_answer(const TextEncoder& encoder, const std::string& text) {
 }
 
 /// Two texts can be the same tokens: such a pair says nothing.
-PairResult encoded_pairs(const std::vector<TextItem>& items, const TextEncoder& encoder, std::int64_t context) {
+PairResult encoded_pairs(const std::vector<TextItem>& items, const TextEncoder& encoder,
+                         std::int64_t context) {
     PairResult result;
     const auto drop = [&](DropRule rule, const std::string& id) {
         DropCount& count = result.counts.pairs_dropped[rule];
@@ -27,7 +28,8 @@ PairResult encoded_pairs(const std::vector<TextItem>& items, const TextEncoder& 
     for (const TextItem& item : items) {
         ++result.counts.prompts_read;
         PreferenceRecord record;
-        record.info = {item.id, encoder.prompt_ids(item.prompt), prompt_text(item.prompt), "", "text", "", ""};
+        record.info = {item.id, encoder.prompt_ids(item.prompt), prompt_text(item.prompt), "", "text", "",
+                       ""};
         record.chosen = given_answer(encoder, item.chosen);
         record.why = "given";
         const auto too_long = [&](const Candidate& c) {

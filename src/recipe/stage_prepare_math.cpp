@@ -20,9 +20,15 @@
 namespace linvox {
 namespace {
 
-TextItem math_item(const std::string& split, std::size_t number, const std::string& question, const std::string& answer,
-                   const std::string& source) {
-    return {fmt::format("{}-{:05}", split, number), split, {{"user", question}}, answer, {}, gold_answer(answer), source};
+TextItem math_item(const std::string& split, std::size_t number, const std::string& question,
+                   const std::string& answer, const std::string& source) {
+    return {fmt::format("{}-{:05}", split, number),
+            split,
+            {{"user", question}},
+            answer,
+            {},
+            gold_answer(answer),
+            source};
 }
 
 std::vector<TextItem> generated_items(const GenerateConfig& config, std::uint64_t seed) {
@@ -48,7 +54,7 @@ std::vector<TextItem> manifest_items(const MathDataConfig& config, std::uint64_t
     const auto add = [&](const std::filesystem::path& path, const char* fixed_split) {
         for (const MathRecord& record : read_math_records(path)) {
             Rng rng(mix_seed(seed, "valid", record.question));
-            const std::string split = fixed_split ? fixed_split
+            const std::string split = fixed_split                          ? fixed_split
                                       : rng.uniform() < config.valid_share ? "valid"
                                                                            : "train";
             items.push_back(math_item(split, numbers[split]++, record.question, record.answer,
@@ -66,7 +72,8 @@ struct LeftOut {
 };
 
 /// A problem that stands in a split before it, or has tokens that SFT never sees, is left out and counted.
-std::vector<TextItem> usable_items(std::vector<TextItem> items, const TextEncoder& encoder, LeftOut& left_out) {
+std::vector<TextItem> usable_items(std::vector<TextItem> items, const TextEncoder& encoder,
+                                   LeftOut& left_out) {
     std::set<std::string> questions;
     std::vector<TextItem> usable;
     for (TextItem& item : items) {

@@ -1,4 +1,5 @@
-// prepare (text): preference data or prose as prompts with a preferred and rejected answers, splits, sentencepiece.
+// prepare (text): preference data or prose as prompts with a preferred and rejected answers, splits,
+// sentencepiece.
 #include <fmt/format.h>
 
 #include <map>
@@ -49,7 +50,8 @@ std::vector<std::string> training_lines(const std::vector<TextItem>& items) {
         for (const ChatTurn& turn : item.prompt) lines.push_back(turn.text);
         lines.push_back(item.chosen);
     }
-    LINVOX_REQUIRE(!lines.empty(), DataError, "no training prompt is left; lower data.valid_share and test_share");
+    LINVOX_REQUIRE(!lines.empty(), DataError,
+                   "no training prompt is left; lower data.valid_share and test_share");
     return lines;
 }
 

@@ -18,12 +18,13 @@ namespace {
 ReportRun describe_text_run(const StageContext& context) {
     ReportRun run = describe_report_run(context);
     const SamplingConfig& s = context.config.answer.sampling.sampling;
-    run.facts.insert(run.facts.begin() + 1,
-                     {"decoding", s.temperature == 0
-                                      ? "greedy, equal for all models"
-                                      : fmt::format("temperature {}, top-p {}, top-k {}, {} answer(s) a prompt, equal "
-                                                    "for all models",
-                                                    s.temperature, s.top_p, s.top_k, context.config.answer.samples)});
+    run.facts.insert(
+        run.facts.begin() + 1,
+        {"decoding", s.temperature == 0
+                         ? "greedy, equal for all models"
+                         : fmt::format("temperature {}, top-p {}, top-k {}, {} answer(s) a prompt, equal "
+                                       "for all models",
+                                       s.temperature, s.top_p, s.top_k, context.config.answer.samples)});
     return run;
 }
 

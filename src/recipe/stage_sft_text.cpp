@@ -29,10 +29,11 @@ std::vector<SequenceGroup> text_groups(const std::vector<TextItem>& items, const
     for (const TextItem& item : items) {
         groups.push_back(encoder.group(item.id, item.prompt, item.chosen));
         if (learn_prompts) groups.back() = with_learned_prompt(std::move(groups.back()));
-        LINVOX_REQUIRE(longest_sequence(groups.back()) <= context, DataError,
-                       "'{}' ({}) takes {} tokens, more than model.max_position_embeddings = {}; raise it or drop the "
-                       "record",
-                       item.id, item.source, longest_sequence(groups.back()), context);
+        LINVOX_REQUIRE(
+            longest_sequence(groups.back()) <= context, DataError,
+            "'{}' ({}) takes {} tokens, more than model.max_position_embeddings = {}; raise it or drop the "
+            "record",
+            item.id, item.source, longest_sequence(groups.back()), context);
     }
     return groups;
 }

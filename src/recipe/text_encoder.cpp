@@ -79,7 +79,9 @@ void TextEncoder::save(const std::filesystem::path& folder) const {
     if (state_->pieces) write_file_atomic(folder / "text.model", state_->model);
 }
 
-std::int32_t TextEncoder::size() const { return first_token + static_cast<std::int32_t>(state_->names.size()); }
+std::int32_t TextEncoder::size() const {
+    return first_token + static_cast<std::int32_t>(state_->names.size());
+}
 
 const std::string& TextEncoder::kind() const { return state_->kind; }
 
@@ -92,7 +94,8 @@ std::vector<std::int32_t> TextEncoder::ids(const std::string& text) const {
     }
     for (const std::string& token : word_tokens(text)) {
         const auto word = state_->word.find(token);
-        LINVOX_REQUIRE(word != state_->word.end(), DataError, "the token '{}' does not occur in training", token);
+        LINVOX_REQUIRE(word != state_->word.end(), DataError, "the token '{}' does not occur in training",
+                       token);
         found.push_back(word->second);
     }
     return found;

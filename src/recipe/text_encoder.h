@@ -42,7 +42,8 @@ public:
     /// The tokens' text; control ids are left out.
     std::string text(std::span<const std::int32_t> ids) const;
 
-    SequenceGroup group(const std::string& id, const std::vector<ChatTurn>& prompt, const std::string& answer) const;
+    SequenceGroup group(const std::string& id, const std::vector<ChatTurn>& prompt,
+                        const std::string& answer) const;
     GenerationPlan plan(const std::vector<ChatTurn>& prompt) const;
 
 private:

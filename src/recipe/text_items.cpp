@@ -10,7 +10,8 @@ void write_text_items(const std::filesystem::path& path, const std::vector<TextI
     JsonLinesWriter writer(path, JsonLinesWriter::Mode::whole);
     for (const TextItem& item : items) {
         nlohmann::json prompt = nlohmann::json::array();
-        for (const ChatTurn& turn : item.prompt) prompt.push_back({{"role", turn.role}, {"content", turn.text}});
+        for (const ChatTurn& turn : item.prompt)
+            prompt.push_back({{"role", turn.role}, {"content", turn.text}});
         writer.write({{"id", item.id},
                       {"split", item.split},
                       {"prompt", prompt},
@@ -25,7 +26,7 @@ void write_text_items(const std::filesystem::path& path, const std::vector<TextI
 std::vector<TextItem> read_text_items(const std::filesystem::path& path) {
     std::vector<TextItem> items;
     for_each_json_line(path, [&](const nlohmann::json& record, std::size_t) {
-        TextItem item{record.at("id"), record.at("split"), {}, record.at("chosen"), record.at("rejected"),
+        TextItem item{record.at("id"),   record.at("split"), {}, record.at("chosen"), record.at("rejected"),
                       record.at("gold"), record.at("source")};
         for (const nlohmann::json& turn : record.at("prompt"))
             item.prompt.push_back({turn.at("role"), turn.at("content")});

@@ -1,5 +1,5 @@
-// Prompts and answers in text form, as the text and math recipes prepare them. Written by prepare, read by every
-// stage that needs words again; ids are made by text_encoder.h.
+// Prompts and answers in text form, as the text and math recipes prepare them. Written by prepare, read by
+// every stage that needs words again; ids are made by text_encoder.h.
 #pragma once
 
 #include <filesystem>
@@ -10,9 +10,9 @@
 
 namespace linvox {
 
-/// A prompt with its good answer. What the splits mean: train is learned by SFT, prompts are answered by the model
-/// itself (verified, never shown with their solution), valid is for tuning and early stopping, all others are test
-/// splits.
+/// A prompt with its good answer. What the splits mean: train is learned by SFT, prompts are answered by the
+/// model itself (verified, never shown with their solution), valid is for tuning and early stopping, all
+/// others are test splits.
 struct TextItem {
     std::string id, split;
     std::vector<ChatTurn> prompt;

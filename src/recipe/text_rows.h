@@ -10,7 +10,8 @@
 
 namespace linvox {
 
-/// A metric on one split. The id is the metric's own on the first split of answer.splits, else "em.numeric.unseen".
+/// A metric on one split. The id is the metric's own on the first split of answer.splits, else
+/// "em.numeric.unseen".
 struct TextRow {
     const TextMetric* metric = nullptr;
     std::string split;

@@ -85,14 +85,15 @@ std::string plain_commands(std::string text) {
 std::string normalised(std::string_view given) {
     std::string text = plain_commands(plain_fractions(std::string(given)));
     const std::array<std::pair<std::string_view, std::string_view>, 20> replacements = {{
-        {"\u2212", "-"}, {"\u2013", "-"}, {"\u00a0", " "}, {"\u202f", " "}, {"\u00d7", "*"},
-        {"\\times", "*"}, {"\\cdot", "*"}, {"\\left", ""}, {"\\right", ""}, {"\\!", ""},
-        {"\\,", " "},     {"\\;", " "},    {"\\ ", " "},   {"\\$", "$"},    {"\\%", "%"},
-        {"{,}", ","},     {"^\\circ", ""}, {"\\(", ""},    {"\\)", ""},     {"**", ""},
+        {"\u2212", "-"},  {"\u2013", "-"}, {"\u00a0", " "}, {"\u202f", " "}, {"\u00d7", "*"},
+        {"\\times", "*"}, {"\\cdot", "*"}, {"\\left", ""},  {"\\right", ""}, {"\\!", ""},
+        {"\\,", " "},     {"\\;", " "},    {"\\ ", " "},    {"\\$", "$"},    {"\\%", "%"},
+        {"{,}", ","},     {"^\\circ", ""}, {"\\(", ""},     {"\\)", ""},     {"**", ""},
     }};
     for (const auto& [from, to] : replacements) text = replace_all(std::move(text), from, to);
     text = join(split_words(text), " ");
-    while (!text.empty() && std::string_view(".,;:!").find(text.back()) != std::string_view::npos) text.pop_back();
+    while (!text.empty() && std::string_view(".,;:!").find(text.back()) != std::string_view::npos)
+        text.pop_back();
     return trim(text);
 }
 
@@ -225,8 +226,8 @@ std::optional<std::string> last_number(std::string_view text) {
     const auto inside = [&](std::size_t at) {
         const char c = text[at];
         if (is_math_digit(c)) return true;
-        return (c == '.' || c == ',') && (at == 0 || is_math_digit(text[at - 1]) || c == '.') && at + 1 < end &&
-               is_math_digit(text[at + 1]);
+        return (c == '.' || c == ',') && (at == 0 || is_math_digit(text[at - 1]) || c == '.') &&
+               at + 1 < end && is_math_digit(text[at + 1]);
     };
     while (begin > 0 && inside(begin - 1)) --begin;
     // A fraction is one number.
@@ -283,7 +284,9 @@ bool rounds_to(const MathValue& exact, const MathValue& decimal) {
 }  // namespace
 
 std::string answer_filter_name(AnswerFilter filter) {
-    return filter == AnswerFilter::strict ? "strict" : filter == AnswerFilter::flexible ? "flexible" : "numeric";
+    return filter == AnswerFilter::strict     ? "strict"
+           : filter == AnswerFilter::flexible ? "flexible"
+                                              : "numeric";
 }
 
 MathValue parse_math_value(std::string_view given) {
@@ -348,13 +351,15 @@ std::optional<std::string> find_answer(std::string_view text, AnswerFilter filte
 std::string gold_answer(std::string_view text) {
     const bool has_mark = text.find("####") != std::string_view::npos;
     const auto boxed = has_mark ? std::nullopt : last_boxed(text);
-    const std::string found = has_mark ? *behind_mark(text, "####") : trim(boxed ? *boxed : std::string(text));
+    const std::string found =
+        has_mark ? *behind_mark(text, "####") : trim(boxed ? *boxed : std::string(text));
     const std::string lower = to_lower(found);
     for (const std::string_view missing : {"", "none", "null", "nan", "n/a", "[invalid]"})
-        LINVOX_REQUIRE(lower != missing, DataError,
-                       "the gold answer is missing (found '{}'); a problem without a known answer cannot be scored, "
-                       "so drop the record",
-                       found);
+        LINVOX_REQUIRE(
+            lower != missing, DataError,
+            "the gold answer is missing (found '{}'); a problem without a known answer cannot be scored, "
+            "so drop the record",
+            found);
     return found;
 }
 
@@ -362,7 +367,8 @@ bool is_right(std::string_view text, std::string_view gold, AnswerFilter filter)
     const std::string wanted = gold_answer(gold);
     const auto found = find_answer(text, filter);
     if (!found) return false;
-    if (filter != AnswerFilter::flexible) return same_value(parse_math_value(*found), parse_math_value(wanted));
+    if (filter != AnswerFilter::flexible)
+        return same_value(parse_math_value(*found), parse_math_value(wanted));
     return as_written(*found) == as_written(last_number(wanted).value_or(wanted));
 }
 

@@ -10,7 +10,8 @@ constexpr std::string_view kNumberBreak = "<_>", kSign = "<->", kPoint = "<.>", 
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
 bool is_word_byte(char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '\'' || static_cast<unsigned char>(c) >= 128;
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '\'' ||
+           static_cast<unsigned char>(c) >= 128;
 }
 
 /// The end of the number that starts at `begin`: digits, with points and commas between digits.
@@ -25,12 +26,15 @@ std::size_t number_end(std::string_view text, std::size_t begin) {
 /// A minus that belongs to the number behind it: nothing that it could be subtracted from stands before it.
 bool is_sign(std::string_view text, std::size_t at) {
     return text[at] == '-' && at + 1 < text.size() && is_digit(text[at + 1]) &&
-           (at == 0 || text[at - 1] == ' ' || text[at - 1] == '\n' || text[at - 1] == '(' || text[at - 1] == '$');
+           (at == 0 || text[at - 1] == ' ' || text[at - 1] == '\n' || text[at - 1] == '(' ||
+            text[at - 1] == '$');
 }
 
 void add_number(std::vector<std::string>& tokens, std::string_view number) {
     for (auto c = number.rbegin(); c != number.rend(); ++c)
-        tokens.push_back(*c == '.' ? std::string(kPoint) : *c == ',' ? std::string(kComma) : std::string(1, *c));
+        tokens.push_back(*c == '.'   ? std::string(kPoint)
+                         : *c == ',' ? std::string(kComma)
+                                     : std::string(1, *c));
 }
 
 bool is_number_part(const std::string& token) {

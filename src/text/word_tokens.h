@@ -15,13 +15,15 @@
 
 namespace linvox {
 
-/// The tokens of a text. Words are runs of ASCII letters and apostrophes and of bytes above 127; a line break is
-/// the token "\n"; two numbers with nothing but white space between them get "<_>" in between, so that they
-/// stay two; a sign stuck to a number is "<->"; a run of # is one token. Every other visible character is a token of its own.
+/// The tokens of a text. Words are runs of ASCII letters and apostrophes and of bytes above 127; a line break
+/// is the token "\n"; two numbers with nothing but white space between them get "<_>" in between, so that
+/// they stay two; a sign stuck to a number is "<->"; a run of # is one token. Every other visible character
+/// is a token of its own.
 std::vector<std::string> word_tokens(std::string_view text);
 
 /// Text of tokens: numbers in the usual order, one space between words, none before . , ? ! : ; % ) and
-/// after ( $. Its tokens are those given: word_tokens(join_word_tokens(t)) == t for every t that word_tokens made.
+/// after ( $. Its tokens are those given: word_tokens(join_word_tokens(t)) == t for every t that word_tokens
+/// made.
 std::string join_word_tokens(std::span<const std::string> tokens);
 
 }  // namespace linvox

@@ -25,7 +25,9 @@ TEST(TextMetrics, EveryRowIsComplete) {
     }
     for (const char* task : {"math", "text"}) {
         const auto rows = text_metrics_of(task);
-        EXPECT_TRUE(std::any_of(rows.begin(), rows.end(), [](const TextMetric* row) { return row->headline; })) << task;
+        EXPECT_TRUE(std::any_of(rows.begin(), rows.end(), [](const TextMetric* row) {
+            return row->headline;
+        })) << task;
     }
 }
 
@@ -53,7 +55,10 @@ TEST(TextMetrics, RepetitionAndDistinctWords) {
 
 TEST(TextMetrics, PairsAreRankedByMeanAndRewardedBySum) {
     // chosen -10 nats over 5 tokens, rejected -9 over 3; the start model: -12 and -8.
-    TextAnswer answer{.finish = "stop", .logprob_sum = -4, .reference_logprob_sum = -6, .pairs = {{-10, -9, -12, -8, 5, 3}}};
+    TextAnswer answer{.finish = "stop",
+                      .logprob_sum = -4,
+                      .reference_logprob_sum = -6,
+                      .pairs = {{-10, -9, -12, -8, 5, 3}}};
     EXPECT_EQ(score("pref.ranking", answer).value(), 1);  // -2 a token against -3
     EXPECT_EQ(score("pref.reward_acc", answer).value(), 1);
     EXPECT_DOUBLE_EQ(score("pref.margin", answer).value(), 3);  // (-10 + 12) - (-9 + 8)

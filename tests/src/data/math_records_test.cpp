@@ -29,7 +29,8 @@ TEST(MathRecords, AnnotationsAreTakenOff) {
 
 TEST(MathRecords, WhatCannotBeScoredIsRefusedWithItsLine) {
     const std::string good = R"({"question": "q", "answer": "#### 1"})";
-    EXPECT_THAT(refusal(good + "\n" + R"({"question": "q", "answer": "so 5"})"), testing::HasSubstr("math.jsonl:2"));
+    EXPECT_THAT(refusal(good + "\n" + R"({"question": "q", "answer": "so 5"})"),
+                testing::HasSubstr("math.jsonl:2"));
     EXPECT_THAT(refusal(R"({"question": "q", "answer": "#### None"})"), testing::HasSubstr("missing"));
     EXPECT_THAT(refusal(R"({"question": "", "answer": "#### 1"})"), testing::HasSubstr("question"));
     EXPECT_THAT(refusal(""), testing::HasSubstr("no problem"));

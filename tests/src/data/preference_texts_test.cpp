@@ -14,7 +14,9 @@ using nlohmann::json;
 using testing::ElementsAre;
 using testing::HasSubstr;
 
-PreferenceText parsed(const json& record) { return parse_preference_text(record, preference_format_of(record)); }
+PreferenceText parsed(const json& record) {
+    return parse_preference_text(record, preference_format_of(record));
+}
 
 std::string refusal(const json& record) {
     try {
@@ -40,16 +42,18 @@ TEST(PreferenceTexts, EveryFormGivesPromptAndAnswers) {
     EXPECT_THAT(chat.prompt, ElementsAre(ChatTurn{"system", "s"}, ChatTurn{"user", "p"}));
     EXPECT_EQ(chat.chosen, "c");
 
-    const PreferenceText scored = parsed({{"instruction", "p"},
-                                          {"completions", json::array({{{"response", "mid"}, {"overall_score", 5}},
-                                                                       {{"response", "best"}, {"overall_score", 8.5}},
-                                                                       {{"response", "worst"}, {"overall_score", 2}}})}});
+    const PreferenceText scored =
+        parsed({{"instruction", "p"},
+                {"completions", json::array({{{"response", "mid"}, {"overall_score", 5}},
+                                             {{"response", "best"}, {"overall_score", 8.5}},
+                                             {{"response", "worst"}, {"overall_score", 2}}})}});
     EXPECT_EQ(scored.chosen, "best");
     EXPECT_THAT(scored.rejected, ElementsAre("worst"));
 
-    const PreferenceText lpo = parsed({{"model_input", "p"},
-                                       {"better_context", "good"},
-                                       {"candidate_set", {"bad<|im_end|><|endoftext|>", "good", "worse<|im_end|>"}}});
+    const PreferenceText lpo =
+        parsed({{"model_input", "p"},
+                {"better_context", "good"},
+                {"candidate_set", {"bad<|im_end|><|endoftext|>", "good", "worse<|im_end|>"}}});
     EXPECT_EQ(lpo.chosen, "good");
     EXPECT_THAT(lpo.rejected, ElementsAre("bad", "worse"));
 }
@@ -78,7 +82,8 @@ TEST(PreferenceTexts, WhatCannotBeAPairIsRefused) {
     EXPECT_THAT(refusal({{"prompt", "p"}, {"completion", "c"}, {"label", true}}), HasSubstr("unpaired"));
     EXPECT_THAT(refusal({{"prompt", "p"}, {"chosen", true}, {"rejected", false}}), HasSubstr("quality flag"));
     EXPECT_THAT(refusal({{"chosen", "abc"}, {"rejected", "xyz"}}), HasSubstr("no common beginning"));
-    EXPECT_THAT(refusal({{"prompt", 3}, {"chosen", "c"}, {"rejected", "r"}}), HasSubstr("\"prompt\" must be a string"));
+    EXPECT_THAT(refusal({{"prompt", 3}, {"chosen", "c"}, {"rejected", "r"}}),
+                HasSubstr("\"prompt\" must be a string"));
     EXPECT_THAT(refusal({{"x", 1}}), HasSubstr("trl"));
     EXPECT_THAT(refusal({{"instruction", "p"},
                          {"completions", json::array({{{"response", "a"}, {"overall_score", 5}},
@@ -92,14 +97,18 @@ TEST(PreferenceTexts, WhatCannotBeAPairIsRefused) {
                          {"chosen", json::array({message("user", "p"), message("assistant", "c")})},
                          {"rejected", json::array({message("user", "p"), message("assistant", "r")})}}),
                 HasSubstr("beginning of both"));
-    EXPECT_THAT(refusal({{"prompt", json::array({message("robot", "p")})}, {"chosen", json::array()}, {"rejected", json::array()}}),
+    EXPECT_THAT(refusal({{"prompt", json::array({message("robot", "p")})},
+                         {"chosen", json::array()},
+                         {"rejected", json::array()}}),
                 HasSubstr("robot"));
 }
 
 TEST(PreferenceTexts, AFileHoldsOneFormAndNamesTheLine) {
     const auto path = std::filesystem::path(testing::TempDir()) / "preferences.jsonl";
-    std::ofstream(path) << R"({"prompt": "p", "chosen": "c", "rejected": "r"})" << "\n\n"
-                        << R"({"chosen": "a b", "rejected": "a c"})" << "\n";
+    std::ofstream(path) << R"({"prompt": "p", "chosen": "c", "rejected": "r"})"
+                        << "\n\n"
+                        << R"({"chosen": "a b", "rejected": "a c"})"
+                        << "\n";
     try {
         read_preference_texts(path);
         FAIL();

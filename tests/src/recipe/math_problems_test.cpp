@@ -48,7 +48,9 @@ TEST(MathProblems, SplitsAreDisjointAndUnseenCombinationsStayUnseen) {
         for (const std::string& line : split(problem.answer, '\n')) {
             const auto words = split_words(line);
             if (words.size() != 5) continue;
-            EXPECT_FALSE(is_unseen_combination(std::stoi(words[0]), words[1][0], std::stoi(words[2]), kSmall, 7)) << line;
+            EXPECT_FALSE(
+                is_unseen_combination(std::stoi(words[0]), words[1][0], std::stoi(words[2]), kSmall, 7))
+                << line;
         }
     for (const MathProblem& problem : unseen) EXPECT_TRUE(problem.has_unseen);
     // 3 + 5 and 5 + 3 are one combination.

@@ -21,7 +21,8 @@ std::string damaged(const std::string& kind, std::uint64_t seed, double share = 
 TEST(ProsePairs, PassagesEndWithSentencesAndDoNotOverlap) {
     const ProseConfig config{.prompt_words = 3, .answer_words = 3};
     const std::string text =
-        "TITLE\n\nOne two three. Four five\nsix seven. Eight nine ten. Eleven \"twelve and more.\" Left over\n\nToo short.\n";
+        "TITLE\n\nOne two three. Four five\nsix seven. Eight nine ten. Eleven \"twelve and more.\" Left "
+        "over\n\nToo short.\n";
     const auto passages = cut_passages(text, "a.txt", config);
     ASSERT_EQ(passages.size(), 2U);
     EXPECT_EQ(passages[0].prompt, "One two three.");
@@ -56,7 +57,8 @@ TEST(ProsePairs, EachKindDoesWhatItSays) {
 TEST(ProsePairs, ItemsHaveSplitsAndRejectedAnswersThatDiffer) {
     std::vector<Passage> passages;
     for (int i = 0; i < 400; ++i)
-        passages.push_back({"prompt " + std::to_string(i), kAnswer + " " + std::to_string(i), "a.txt, paragraph 1"});
+        passages.push_back(
+            {"prompt " + std::to_string(i), kAnswer + " " + std::to_string(i), "a.txt, paragraph 1"});
     TextDataConfig config;
     config.prose.rejected = 3;
     const auto items = prose_items(passages, config, 5);

@@ -31,9 +31,9 @@ TEST(TextEncoder, SavedAndLoadedAlike) {
     const auto folder = std::filesystem::path(testing::TempDir()) / "encoder";
     ensure_directory(folder);
     for (const bool words : {true, false}) {
-        const TextEncoder encoder =
-            words ? TextEncoder::from_words(kTexts)
-                  : TextEncoder::from_pieces(train_sentencepiece(kTexts, {.vocabulary_size = 30, .kind = "char"}));
+        const TextEncoder encoder = words ? TextEncoder::from_words(kTexts)
+                                          : TextEncoder::from_pieces(train_sentencepiece(
+                                                kTexts, {.vocabulary_size = 30, .kind = "char"}));
         encoder.save(folder);
         const TextEncoder again = TextEncoder::load(folder);
         EXPECT_EQ(again.size(), encoder.size());

@@ -27,12 +27,13 @@ INSTANTIATE_TEST_SUITE_P(
         ValueCase{"5", "5", true}, ValueCase{"5", "15", false}, ValueCase{"15", "5", false},
         ValueCase{"5", "50", false}, ValueCase{"5", "-5", false}, ValueCase{"-5", "\u22125", true},
         ValueCase{"+5", "5", true}, ValueCase{"05", "5", true}, ValueCase{"0", "-0", true},
-        ValueCase{"1,000", "1000", true}, ValueCase{"1 000", "1000", true}, ValueCase{"1{,}000", "1000", true},
-        ValueCase{"12,345,678", "12345678", true}, ValueCase{"1,000", "1", false}, ValueCase{"1,00", "100", false},
-        ValueCase{"1,0000", "10000", false}, ValueCase{"5.0", "5", true}, ValueCase{"5.00", "5.000", true},
-        ValueCase{"5.", "5", true}, ValueCase{".5", "0.5", true}, ValueCase{"0.5", "1/2", true},
-        ValueCase{"0.50", "2/4", true}, ValueCase{"1/2", "1/3", false}, ValueCase{"3 1/2", "3.5", true},
-        ValueCase{"3 1/2", "31/2", false}, ValueCase{"-3 1/2", "-3.5", true}, ValueCase{"6/2", "3", true},
+        ValueCase{"1,000", "1000", true}, ValueCase{"1 000", "1000", true},
+        ValueCase{"1{,}000", "1000", true}, ValueCase{"12,345,678", "12345678", true},
+        ValueCase{"1,000", "1", false}, ValueCase{"1,00", "100", false}, ValueCase{"1,0000", "10000", false},
+        ValueCase{"5.0", "5", true}, ValueCase{"5.00", "5.000", true}, ValueCase{"5.", "5", true},
+        ValueCase{".5", "0.5", true}, ValueCase{"0.5", "1/2", true}, ValueCase{"0.50", "2/4", true},
+        ValueCase{"1/2", "1/3", false}, ValueCase{"3 1/2", "3.5", true}, ValueCase{"3 1/2", "31/2", false},
+        ValueCase{"-3 1/2", "-3.5", true}, ValueCase{"6/2", "3", true},
         ValueCase{"\\frac{1}{2}", "0.5", true}, ValueCase{"\\dfrac{3}{4}", "\\frac34", true},
         ValueCase{"3\\frac{1}{2}", "7/2", true}, ValueCase{"-\\frac{1}{2}", "-0.5", true},
         ValueCase{"1/3", "0.333", true}, ValueCase{"1/3", "0.3333", true}, ValueCase{"1/3", "0.33", false},
@@ -42,22 +43,26 @@ INSTANTIATE_TEST_SUITE_P(
         ValueCase{"123456789012345678901234567890", "123456789012345678901234567890", true},
         ValueCase{"123456789012345678901234567890", "123456789012345678901234567891", false}));
 
-INSTANTIATE_TEST_SUITE_P(
-    Units, SameValue,
-    testing::Values(ValueCase{"$5", "5", true}, ValueCase{"$5", "5 dollars", true}, ValueCase{"$1,000.00", "1000", true},
-                    ValueCase{"\\$5", "5", true}, ValueCase{"-$5", "-5", true}, ValueCase{"50%", "50", true},
-                    ValueCase{"50\\%", "50 %", true}, ValueCase{"50%", "0.5", false}, ValueCase{"5 km", "5", true},
-                    ValueCase{"5 km", "5 m", false}, ValueCase{"5 apples", "5 apple", true},
-                    ValueCase{"5 eggs", "5", true}, ValueCase{"5\\text{ cm}", "5 cm", true},
-                    ValueCase{"12\\ \\mathrm{kg}", "12kg", true}, ValueCase{"90^\\circ", "90", true},
-                    ValueCase{"x = 5", "5", true}, ValueCase{"5 and 6", "5", false}, ValueCase{"5 6", "56", false}));
+INSTANTIATE_TEST_SUITE_P(Units, SameValue,
+                         testing::Values(ValueCase{"$5", "5", true}, ValueCase{"$5", "5 dollars", true},
+                                         ValueCase{"$1,000.00", "1000", true}, ValueCase{"\\$5", "5", true},
+                                         ValueCase{"-$5", "-5", true}, ValueCase{"50%", "50", true},
+                                         ValueCase{"50\\%", "50 %", true}, ValueCase{"50%", "0.5", false},
+                                         ValueCase{"5 km", "5", true}, ValueCase{"5 km", "5 m", false},
+                                         ValueCase{"5 apples", "5 apple", true},
+                                         ValueCase{"5 eggs", "5", true},
+                                         ValueCase{"5\\text{ cm}", "5 cm", true},
+                                         ValueCase{"12\\ \\mathrm{kg}", "12kg", true},
+                                         ValueCase{"90^\\circ", "90", true}, ValueCase{"x = 5", "5", true},
+                                         ValueCase{"5 and 6", "5", false}, ValueCase{"5 6", "56", false}));
 
 INSTANTIATE_TEST_SUITE_P(Text, SameValue,
-                         testing::Values(ValueCase{"Monday", "monday", true}, ValueCase{"Monday", "Tuesday", false},
-                                         ValueCase{"", "", false}, ValueCase{"5", "five", false},
-                                         ValueCase{"\\sqrt{2}", "\\sqrt{2}", true}, ValueCase{"(1,2)", "(1,2)", true},
-                                         ValueCase{"(1,2)", "1,2", false}, ValueCase{"1/0", "1/0", true},
-                                         ValueCase{"1/0", "0", false}));
+                         testing::Values(ValueCase{"Monday", "monday", true},
+                                         ValueCase{"Monday", "Tuesday", false}, ValueCase{"", "", false},
+                                         ValueCase{"5", "five", false},
+                                         ValueCase{"\\sqrt{2}", "\\sqrt{2}", true},
+                                         ValueCase{"(1,2)", "(1,2)", true}, ValueCase{"(1,2)", "1,2", false},
+                                         ValueCase{"1/0", "1/0", true}, ValueCase{"1/0", "0", false}));
 
 TEST(LastBoxed, NestedBracesAndBoxes) {
     EXPECT_EQ(last_boxed("so \\boxed{5}."), "5");
@@ -115,7 +120,8 @@ TEST(WrongEquations, OnlyFalseOnesAreTold) {
     EXPECT_TRUE(wrong_equations("37 + 8 = 45\n45 * 3 = 135\n#### 135").empty());
     EXPECT_EQ(wrong_equations("37 + 8 = 46\n46 * 3 = 138"), std::vector<std::string>{"37 + 8 = 46"});
     EXPECT_EQ(wrong_equations("10 / 4 = 2").size(), 1U);
-    EXPECT_TRUE(wrong_equations("10 / 4 = 2.5\n1 / 3 = 0.333\n-3 - 4 = -7\n5 / 0 = 3\nno = equation").empty());
+    EXPECT_TRUE(
+        wrong_equations("10 / 4 = 2.5\n1 / 3 = 0.333\n-3 - 4 = -7\n5 / 0 = 3\nno = equation").empty());
 }
 
 }  // namespace

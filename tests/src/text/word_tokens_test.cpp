@@ -21,12 +21,13 @@ TEST(WordTokens, SignsAndNeighbouringNumbersAreKeptApart) {
 
 TEST(WordTokens, TextComesBackAndItsTokensStay) {
     for (const std::string text :
-         {"Mia has 37 shells. How many?\n37 + 8 = 45\n#### 45", "It costs $1,000.50, or 5% of (2 + 3)!", "12 34 56",
-          "x = -3", "Zo\u00eb's 3 \u20ac"}) {
+         {"Mia has 37 shells. How many?\n37 + 8 = 45\n#### 45", "It costs $1,000.50, or 5% of (2 + 3)!",
+          "12 34 56", "x = -3", "Zo\u00eb's 3 \u20ac"}) {
         const auto tokens = word_tokens(text);
         EXPECT_EQ(word_tokens(join_word_tokens(tokens)), tokens) << text;
     }
-    EXPECT_EQ(join_word_tokens(word_tokens("Mia has 37 shells.\n37 + 8 = 45")), "Mia has 37 shells.\n37 + 8 = 45");
+    EXPECT_EQ(join_word_tokens(word_tokens("Mia has 37 shells.\n37 + 8 = 45")),
+              "Mia has 37 shells.\n37 + 8 = 45");
     EXPECT_EQ(join_word_tokens(word_tokens("$1,000.50 (5%)")), "$1,000.50 (5%)");
 }
 
