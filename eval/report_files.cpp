@@ -181,7 +181,8 @@ std::string utterances_csv(const Report& report) {
 
 std::string utterances_wide_csv(const Report& report) {
     const std::vector<ReportAnswer>& all = report.input.answers;
-    const bool written = std::any_of(all.begin(), all.end(), [](const ReportAnswer& a) { return a.response.has_value(); });
+    const bool written =
+        std::any_of(all.begin(), all.end(), [](const ReportAnswer& a) { return a.response.has_value(); });
     std::string csv = written ? "item,system,text,response,finish" : "item,system,text,transcript,finish";
     for (const ReportMetric& metric : report.input.metrics) csv += "," + metric.id;
     csv += "\n";

@@ -141,7 +141,8 @@ ReportAnswer read_answer(const Json& j, const std::string& item) {
     j.at("system").get_to(answer.system);
     if (!j.at("transcript").is_null()) answer.transcript = j.at("transcript").get<std::string>();
     // Reports of speech written before there were responses lack the key.
-    if (j.contains("response") && !j["response"].is_null()) answer.response = j["response"].get<std::string>();
+    if (j.contains("response") && !j["response"].is_null())
+        answer.response = j["response"].get<std::string>();
     j.at("finish").get_to(answer.finish);
     answer.wave_path = j.at("wave").get<std::string>();
     j.at("audio").get_to(answer.audio_file);

@@ -71,10 +71,14 @@ void add_pool(CLI::App& app, PoolArguments& arguments) {
 }
 
 void add_validate(CLI::App& app, ValidateArguments& arguments, int& code) {
-    CLI::App* validate = app.add_subcommand("validate", "find what is wrong with a data file before training");
-    validate->add_option("file", arguments.file, "JSON lines: preferences, math problems or Linvox's records")->required();
-    validate->add_option("--fix", arguments.fix, "write a copy with everything repaired that is safe to repair");
-    validate->add_option("--tokenizer", arguments.tokenizer, "sentencepiece model; also check that prompts are prefixes");
+    CLI::App* validate =
+        app.add_subcommand("validate", "find what is wrong with a data file before training");
+    validate->add_option("file", arguments.file, "JSON lines: preferences, math problems or Linvox's records")
+        ->required();
+    validate->add_option("--fix", arguments.fix,
+                         "write a copy with everything repaired that is safe to repair");
+    validate->add_option("--tokenizer", arguments.tokenizer,
+                         "sentencepiece model; also check that prompts are prefixes");
     validate->add_option("--most", arguments.most, "findings listed of each kind");
     validate->callback([&arguments, &code] { code = command_validate(arguments); });
 }

@@ -94,7 +94,8 @@ TomlValue merge_layers(const Layers& layers, const ConfigSource& source, Problem
         } else {
             const std::vector<std::string>& names = layers.profiles.keys;
             problems.add({}, fmt::format("no profile '{}'{}; profiles here: {}", source.profile,
-                                         did_you_mean(source.profile, names), names.empty() ? "none" : join(names, " ")));
+                                         did_you_mean(source.profile, names),
+                                         names.empty() ? "none" : join(names, " ")));
         }
     }
     for (std::size_t i = 0; i < source.overrides.size(); ++i) {

@@ -53,7 +53,8 @@ void PairConfig::visit(ConfigVisitor& v) {
              "where chosen answers come from; either: the reference when no candidate can be chosen",
              {"candidates", "reference", "either"});
     v.choice("rejected_order", rejected_order,
-             "which rejected answer comes first: the worst by the rule, or the nearest to the chosen one in token edits",
+             "which rejected answer comes first: the worst by the rule, or the nearest to the chosen one in "
+             "token edits",
              {"worst", "nearest"});
     v.field("reference_share", reference_share, "share of prompts whose recording is chosen",
             Range{0.0, 1.0});

@@ -202,7 +202,8 @@ private:
     std::vector<Ranked> rejected_for(const Candidate& chosen) const {
         std::vector<Ranked> ranked = worst_candidates(group_, eligible_, config_);
         if (config_.rejected_order == "worst") return ranked;
-        for (Ranked& r : ranked) r.cost = static_cast<double>(token_edits(chosen.answer.ids, answer(r.index).answer.ids));
+        for (Ranked& r : ranked)
+            r.cost = static_cast<double>(token_edits(chosen.answer.ids, answer(r.index).answer.ids));
         std::stable_sort(ranked.begin(), ranked.end(),
                          [](const Ranked& a, const Ranked& b) { return a.cost < b.cost; });
         return ranked;

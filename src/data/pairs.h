@@ -104,10 +104,10 @@ struct PairResult {
 using StructureCheck = std::function<bool(const CandidateRecord&, const Candidate&)>;
 
 /// Builds the pairs. Chosen: of the candidates that stopped, the best by the rule first. Rejected: of all
-/// eligible ones, the worst first, or with rejected_order = "nearest" the one with the smallest edit distance to the
-/// chosen answer. A pair that a rule forbids is counted and the next one proposed, with
-/// the next rejected answer, then with the next chosen one.
-/// `structure` may be empty (no check). Deterministic in config.seed and prompt ids.
+/// eligible ones, the worst first, or with rejected_order = "nearest" the one with the smallest edit distance
+/// to the chosen answer. A pair that a rule forbids is counted and the next one proposed, with the next
+/// rejected answer, then with the next chosen one. `structure` may be empty (no check). Deterministic in
+/// config.seed and prompt ids.
 PairResult build_pairs(const std::vector<CandidateRecord>& groups, const PairConfig& config,
                        const StructureCheck& structure = {});
 

@@ -24,8 +24,8 @@ struct SamplingConfig {
                                    // (NEXT and EOS of src/text/vocabulary.h); none when the range is all ids
     bool bfloat16 = false;  // precision of matrix products and of the cache
 
-    /// The fields a user sets; the vocabulary range is the caller's. Without `speech`, what text has no use for
-    /// is left out.
+    /// The fields a user sets; the vocabulary range is the caller's. Without `speech`, what text has no use
+    /// for is left out.
     void visit(ConfigVisitor& v, bool speech = true) {
         v.field("temperature", temperature, "softmax temperature; 0 takes the most probable token",
                 Range{0.0, 10.0});

@@ -97,7 +97,8 @@ std::vector<Stage> tts_stages() {
         {"report",
          "tables, page and players",
          {"seed", "report", "align", "synthesise"},
-         {"codec/codec_report.json", "prepare", "sft", "pairs", "align", "divergence", "synthesise", "evaluate"},
+         {"codec/codec_report.json", "prepare", "sft", "pairs", "align", "divergence", "synthesise",
+          "evaluate"},
          {},
          stage_report},
     };
@@ -106,7 +107,8 @@ std::vector<Stage> tts_stages() {
 std::vector<std::filesystem::path> preference_files(const RecipeConfig& config) {
     if (!config.text_data.manifest.empty()) return {config.text_data.manifest};
     std::vector<std::filesystem::path> files;
-    for (const std::string& name : config.text_data.corpus) files.push_back(config.text_data.corpus_folder / name);
+    for (const std::string& name : config.text_data.corpus)
+        files.push_back(config.text_data.corpus_folder / name);
     return files;
 }
 
@@ -143,7 +145,12 @@ std::vector<Stage> text_stages() {
          {"prepare", "sft/model", "align"},
          {},
          stage_answer},
-        {"evaluate", "score the held-out answers", {"answer"}, {"prepare", "answer"}, {}, stage_evaluate_text},
+        {"evaluate",
+         "score the held-out answers",
+         {"answer"},
+         {"prepare", "answer"},
+         {},
+         stage_evaluate_text},
         {"report",
          "tables, page, answers side by side",
          {"seed", "report", "align", "answer"},
@@ -197,7 +204,12 @@ std::vector<Stage> math_stages() {
          {"prepare", "sft/model", "align"},
          {},
          stage_answer},
-        {"evaluate", "score the held-out answers", {"answer"}, {"prepare", "answer"}, {}, stage_evaluate_text},
+        {"evaluate",
+         "score the held-out answers",
+         {"answer"},
+         {"prepare", "answer"},
+         {},
+         stage_evaluate_text},
         {"report",
          "tables, page, answers side by side",
          {"seed", "report", "align", "answer"},

@@ -231,7 +231,9 @@ void check_tts(const RecipeConfig& config, std::vector<std::string>& problems) {
 void check_math(const RecipeConfig& config, std::vector<std::string>& problems) {
     const MathDataConfig& data = config.math_data;
     if (data.manifest.empty() != data.test_manifest.empty())
-        problems.push_back("data.manifest and data.test_manifest belong together: set both, or neither to generate problems");
+        problems.push_back(
+            "data.manifest and data.test_manifest belong together: set both, or neither to generate "
+            "problems");
     if (data.generate.problem.smallest >= data.generate.problem.largest)
         problems.push_back("data.generate.smallest must be below data.generate.largest");
     check_pair_metrics(config, problems);
@@ -241,8 +243,10 @@ void check_text(const RecipeConfig& config, std::vector<std::string>& problems) 
     const TextDataConfig& data = config.text_data;
     if (data.manifest.empty() == data.corpus.empty())
         problems.push_back("data: set manifest (preference data) or corpus (prose), one of them");
-    if (data.manifest.empty() && data.prose.kinds.empty()) problems.push_back("data.prose.kinds names no damage");
-    if (config.answer.splits != std::vector<std::string>{"test"} && config.answer.splits != std::vector<std::string>{"valid"})
+    if (data.manifest.empty() && data.prose.kinds.empty())
+        problems.push_back("data.prose.kinds names no damage");
+    if (config.answer.splits != std::vector<std::string>{"test"} &&
+        config.answer.splits != std::vector<std::string>{"valid"})
         problems.push_back("answer.splits must be [\"test\"] or [\"valid\"] in a text recipe");
 }
 
@@ -250,7 +254,8 @@ void check_text(const RecipeConfig& config, std::vector<std::string>& problems) 
 void check_written(const RecipeConfig& config, std::vector<std::string>& problems) {
     if (config.answer.splits.empty()) problems.push_back("answer.splits names no split");
     if (config.sft.input_noise > 0)
-        problems.push_back(fmt::format("sft.input_noise replaces codes of speech; set it to 0 in a {} recipe", config.task));
+        problems.push_back(
+            fmt::format("sft.input_noise replaces codes of speech; set it to 0 in a {} recipe", config.task));
 }
 
 }  // namespace

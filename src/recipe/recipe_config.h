@@ -103,7 +103,8 @@ struct ProbeConfig {
     void visit(ConfigVisitor& v);
 };
 
-/// The sections of all tasks; visit() walks those of `task`, so that a key which the task does not use is unknown.
+/// The sections of all tasks; visit() walks those of `task`, so that a key which the task does not use is
+/// unknown.
 struct RecipeConfig {
     std::string task = "tts";
     std::string run_dir = "runs/tts";

@@ -20,8 +20,8 @@ SamplingConfig restrict_to_text(SamplingConfig sampling, const TextEncoder& enco
     return sampling;
 }
 
-void sample_candidates(const StageContext& context, std::vector<CandidatePrompt> prompts, std::int64_t per_prompt,
-                       const SamplingConfig& sampling, RecordHeader header) {
+void sample_candidates(const StageContext& context, std::vector<CandidatePrompt> prompts,
+                       std::int64_t per_prompt, const SamplingConfig& sampling, RecordHeader header) {
     const Decoder decoder = load_model_directory(context.run.stage("sft") / "model");
     const std::string model = decoder_digest(decoder);
     header.digests["model"] = model;

@@ -25,11 +25,11 @@ struct CandidatePrompt {
     GenerationPlan plan;
 };
 
-/// Samples `per_prompt` answers of the SFT model to every prompt into candidates.jsonl of the stage, each record
-/// appended when its last answer is there; prompts that a stopped run has written are left out. `header` gets the
-/// model's digest.
-void sample_candidates(const StageContext& context, std::vector<CandidatePrompt> prompts, std::int64_t per_prompt,
-                       const SamplingConfig& sampling, RecordHeader header);
+/// Samples `per_prompt` answers of the SFT model to every prompt into candidates.jsonl of the stage, each
+/// record appended when its last answer is there; prompts that a stopped run has written are left out.
+/// `header` gets the model's digest.
+void sample_candidates(const StageContext& context, std::vector<CandidatePrompt> prompts,
+                       std::int64_t per_prompt, const SamplingConfig& sampling, RecordHeader header);
 
 /// The ids that end an answer: EOS in the plain layout. In the aligned one none: NEXT also stands inside.
 std::vector<std::int32_t> stop_ids(const Vocabulary& vocabulary, const std::string& layout);

@@ -27,8 +27,8 @@ CandidatePrompt make_prompt(const std::string& id, const std::vector<std::string
     return prompt;
 }
 
-std::vector<CandidatePrompt> make_prompts(const std::vector<PreparedClip>& clips, const Vocabulary& vocabulary,
-                                       const RecipeConfig& config) {
+std::vector<CandidatePrompt> make_prompts(const std::vector<PreparedClip>& clips,
+                                          const Vocabulary& vocabulary, const RecipeConfig& config) {
     std::vector<CandidatePrompt> prompts;
     for (const PreparedClip& clip : clips)
         if (clip.role != Role::held_out)
@@ -51,7 +51,8 @@ void stage_candidates(const StageContext& context) {
     const auto prepare = context.run.stage("prepare");
     const Vocabulary vocabulary = Vocabulary::load(prepare / "vocabulary.json");
     sample_candidates(context, make_prompts(read_prepared(prepare / "prepared.jsonl"), vocabulary, config),
-                      config.candidates.per_prompt, restrict_to_speech(config.candidates.sampling, vocabulary),
+                      config.candidates.per_prompt,
+                      restrict_to_speech(config.candidates.sampling, vocabulary),
                       {"candidates",
                        vocabulary.size(),
                        stop_ids(vocabulary, config.data.layout),

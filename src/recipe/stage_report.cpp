@@ -24,8 +24,9 @@ ReportRun describe_run(const StageContext& context) {
     run.facts.insert(
         run.facts.begin() + 1,
         {{"layout", config.data.layout},
-         {"decoding", fmt::format("temperature {}, top-p {}, top-k {}, {} samples a prompt, equal for all models",
-                                  s.temperature, s.top_p, s.top_k, config.synthesise.samples)}});
+         {"decoding",
+          fmt::format("temperature {}, top-p {}, top-k {}, {} samples a prompt, equal for all models",
+                      s.temperature, s.top_p, s.top_k, config.synthesise.samples)}});
     run.notes = {
         "Error rates come from one recogniser with a closed vocabulary and a bigram model over all prompts, "
         "held-out ones included: they compare systems with each other and with the two ceilings, not with "

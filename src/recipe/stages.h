@@ -1,5 +1,5 @@
-// The stage functions of all recipes, one file each (stage_<name>.cpp). Those that end in _text serve the text and
-// the math recipe; reference and align serve every one.
+// The stage functions of all recipes, one file each (stage_<name>.cpp). Those that end in _text serve the
+// text and the math recipe; reference and align serve every one.
 #pragma once
 
 #include "src/recipe/stage.h"

@@ -250,8 +250,8 @@ TEST(Pairs, TheNearestWrongAnswerComesFirst) {
         return candidate;
     };
     // Edits to 5 6 7 8: three substitutions, one insertion, one substitution and one deletion.
-    const CandidateRecord group = group_of({judged({5, 6, 7, 8}, 1), judged({5, 1, 2, 3}, 0),
-                                            judged({5, 6, 0, 7, 8}, 0), judged({5, 1, 7}, 0)});
+    const CandidateRecord group = group_of(
+        {judged({5, 6, 7, 8}, 1), judged({5, 1, 2, 3}, 0), judged({5, 6, 0, 7, 8}, 0), judged({5, 1, 7}, 0)});
     const auto order = [&] {
         std::vector<std::size_t> sizes;
         for (const Candidate& rejected : build_pairs({group}, config).records.at(0).rejected)

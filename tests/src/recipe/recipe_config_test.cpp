@@ -88,7 +88,8 @@ TEST_P(RecipeKeys, AreFrozen) {
     std::string keys;
     for (const std::string& key : config_keys([&](ConfigVisitor& v) { config.visit(v); })) keys += key + "\n";
     const std::string suffix = config.task == "tts" ? "" : "." + config.task;
-    const std::filesystem::path golden = std::string(LINVOX_SOURCE_DIR "/tests/golden/config_keys") + suffix + ".txt";
+    const std::filesystem::path golden =
+        std::string(LINVOX_SOURCE_DIR "/tests/golden/config_keys") + suffix + ".txt";
     if (std::getenv("LINVOX_UPDATE_GOLDEN")) std::ofstream(golden) << keys;
     std::ifstream file(golden);
     const std::string expected((std::istreambuf_iterator<char>(file)), {});
