@@ -80,7 +80,7 @@ template <std::size_t N>
 MetricValue score_distinct(const TextAnswer& a) {
     const std::vector<std::string> words = split_words(to_lower(a.text));
     std::set<std::vector<std::string>> seen;
-    if (words.size() < N) return metric_null("too_few");
+    if (words.size() < N) return metric_null("not_applicable");
     for (std::size_t i = 0; i + N <= words.size(); ++i)
         seen.insert({words.begin() + static_cast<std::ptrdiff_t>(i),
                      words.begin() + static_cast<std::ptrdiff_t>(i + N)});
@@ -91,7 +91,7 @@ MetricValue score_distinct(const TextAnswer& a) {
 MetricValue score_repetition(const TextAnswer& a) {
     constexpr std::size_t kGram = 4;
     const std::vector<std::string> words = split_words(to_lower(a.text));
-    if (words.size() < kGram) return metric_null("too_few");
+    if (words.size() < kGram) return metric_null("not_applicable");
     std::set<std::vector<std::string>> seen;
     double repeated = 0;
     for (std::size_t i = 0; i + kGram <= words.size(); ++i)

@@ -80,6 +80,22 @@ void swap_words(std::vector<std::string>& words, const std::string& other) {
     for (std::size_t i = 0; i < words.size(); ++i) words[i] = source[i % source.size()];
 }
 
+/// The split of every run of passages: exact shares, at least one run for each share above 0.
+std::vector<std::string> splits_of_runs(std::size_t runs, const TextDataConfig& config, std::uint64_t seed) {
+    std::vector<std::size_t> order(runs);
+    for (std::size_t i = 0; i < runs; ++i) order[i] = i;
+    Rng rng(mix_seed(seed, "prose splits"));
+    rng.shuffle(order);
+    std::vector<std::string> splits(runs, "train");
+    std::size_t next = 0;
+    for (const auto& [name, share] : {std::pair{"test", config.test_share}, {"valid", config.valid_share}}) {
+        if (share == 0) continue;
+        const double wanted = std::max(1.0, share * static_cast<double>(runs) + 0.5);
+        for (auto i = static_cast<std::size_t>(wanted); i > 0 && next < runs; --i) splits[order[next++]] = name;
+    }
+    return splits;
+}
+
 }  // namespace
 
 std::vector<Passage> cut_passages(const std::string& text, const std::string& name,
@@ -123,13 +139,11 @@ std::vector<TextItem> prose_items(const std::vector<Passage>& passages, const Te
         passages.size() > 1, DataError,
         "the corpus gives {} passage(s); add text, or lower data.prose.prompt_words and answer_words",
         passages.size());
+    const auto splits = splits_of_runs((passages.size() + kRun - 1) / kRun, config, seed);
     std::vector<TextItem> items;
     for (std::size_t i = 0; i < passages.size(); ++i) {
         const Passage& passage = passages[i];
-        const double draw = Rng(mix_seed(seed, "prose split", i / kRun)).uniform();
-        const std::string split = draw < config.test_share                        ? "test"
-                                  : draw < config.test_share + config.valid_share ? "valid"
-                                                                                  : "train";
+        const std::string& split = splits[i / kRun];
         TextItem item{fmt::format("{}-{:05}", split, i),
                       split,
                       {{"user", passage.prompt}},

@@ -50,7 +50,7 @@ TEST(TextMetrics, RepetitionAndDistinctWords) {
     EXPECT_DOUBLE_EQ(score("text.repeats", loop).value(), 100.0 * 5 / 9);
     EXPECT_DOUBLE_EQ(score("text.distinct1", loop).value(), 4.0 / 12);
     EXPECT_DOUBLE_EQ(score("text.distinct2", loop).value(), 4.0 / 11);
-    EXPECT_EQ(score("text.repeats", {.text = "a b"}).reason, "too_few");
+    EXPECT_EQ(score("text.repeats", {.text = "a b"}).reason, "not_applicable");
 }
 
 TEST(TextMetrics, PairsAreRankedByMeanAndRewardedBySum) {

@@ -254,7 +254,8 @@ TEST(Pairs, TheNearestWrongAnswerComesFirst) {
         {judged({5, 6, 7, 8}, 1), judged({5, 1, 2, 3}, 0), judged({5, 6, 0, 7, 8}, 0), judged({5, 1, 7}, 0)});
     const auto order = [&] {
         std::vector<std::size_t> sizes;
-        for (const Candidate& rejected : build_pairs({group}, config).records.at(0).rejected)
+        const PairResult result = build_pairs({group}, config);
+        for (const Candidate& rejected : result.records.at(0).rejected)
             sizes.push_back(rejected.answer.ids.size());
         return sizes;
     };
