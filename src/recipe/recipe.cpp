@@ -32,6 +32,46 @@ std::vector<std::filesystem::path> math_files(const RecipeConfig& config) {
     return {config.math_data.manifest, config.math_data.test_manifest};
 }
 
+// Rows that several tasks have.
+
+Stage reference_row() {
+    return {"reference", "log-probabilities of the pairs under the frozen SFT model",
+            {"align"},   {"prepare/vocabulary.json", "sft/model", "pairs"},
+            {},          stage_reference};
+}
+
+Stage align_row() {
+    return {"align",
+            "train every aligned model on the same pairs",
+            {"seed", "align"},
+            {"prepare/vocabulary.json", "sft/model", "pairs", "reference"},
+            {},
+            stage_align};
+}
+
+Stage answer_row() {
+    return {"answer",
+            "answer the held-out prompts with every model",
+            {"seed", "answer"},
+            {"prepare", "sft/model", "align"},
+            {},
+            stage_answer};
+}
+
+Stage evaluate_written_row() {
+    return {"evaluate", "score the held-out answers", {"answer"}, {"prepare", "answer"},
+            {},         stage_evaluate_text};
+}
+
+Stage report_written_row() {
+    return {"report",
+            "tables, page, answers side by side",
+            {"seed", "report", "align", "answer"},
+            {"prepare", "sft", "pairs", "align", "answer", "evaluate"},
+            {},
+            stage_report_text};
+}
+
 std::vector<Stage> tts_stages() {
     return {
         {"codec",
@@ -64,18 +104,8 @@ std::vector<Stage> tts_stages() {
          {"codec", "prepare", "candidates/candidates.jsonl"},
          {},
          stage_pairs},
-        {"reference",
-         "log-probabilities of the pairs under the frozen SFT model",
-         {"align"},
-         {"prepare/vocabulary.json", "sft/model", "pairs"},
-         {},
-         stage_reference},
-        {"align",
-         "train every aligned model on the same pairs",
-         {"seed", "align"},
-         {"prepare/vocabulary.json", "sft/model", "pairs", "reference"},
-         {},
-         stage_align},
+        reference_row(),
+        align_row(),
         {"divergence",
          "how far every aligned model went from SFT",
          {"seed", "data", "divergence", "synthesise"},
@@ -127,36 +157,11 @@ std::vector<Stage> text_stages() {
          {},
          stage_sft_text},
         {"pairs", "the preferences as token ids", {"model"}, {"prepare"}, {}, stage_pairs_text},
-        {"reference",
-         "log-probabilities of the pairs under the frozen SFT model",
-         {"align"},
-         {"prepare/vocabulary.json", "sft/model", "pairs"},
-         {},
-         stage_reference},
-        {"align",
-         "train every aligned model on the same pairs",
-         {"seed", "align"},
-         {"prepare/vocabulary.json", "sft/model", "pairs", "reference"},
-         {},
-         stage_align},
-        {"answer",
-         "answer the held-out prompts with every model, score their pairs",
-         {"seed", "answer"},
-         {"prepare", "sft/model", "align"},
-         {},
-         stage_answer},
-        {"evaluate",
-         "score the held-out answers",
-         {"answer"},
-         {"prepare", "answer"},
-         {},
-         stage_evaluate_text},
-        {"report",
-         "tables, page, answers side by side",
-         {"seed", "report", "align", "answer"},
-         {"prepare", "sft", "pairs", "align", "answer", "evaluate"},
-         {},
-         stage_report_text},
+        reference_row(),
+        align_row(),
+        answer_row(),
+        evaluate_written_row(),
+        report_written_row(),
     };
 }
 
@@ -186,36 +191,11 @@ std::vector<Stage> math_stages() {
          {"prepare", "candidates/candidates.jsonl"},
          {},
          stage_pairs_math},
-        {"reference",
-         "log-probabilities of the pairs under the frozen SFT model",
-         {"align"},
-         {"prepare/vocabulary.json", "sft/model", "pairs"},
-         {},
-         stage_reference},
-        {"align",
-         "train every aligned model on the same pairs",
-         {"seed", "align"},
-         {"prepare/vocabulary.json", "sft/model", "pairs", "reference"},
-         {},
-         stage_align},
-        {"answer",
-         "answer the held-out prompts with every model",
-         {"seed", "answer"},
-         {"prepare", "sft/model", "align"},
-         {},
-         stage_answer},
-        {"evaluate",
-         "score the held-out answers",
-         {"answer"},
-         {"prepare", "answer"},
-         {},
-         stage_evaluate_text},
-        {"report",
-         "tables, page, answers side by side",
-         {"seed", "report", "align", "answer"},
-         {"prepare", "sft", "pairs", "align", "answer", "evaluate"},
-         {},
-         stage_report_text},
+        reference_row(),
+        align_row(),
+        answer_row(),
+        evaluate_written_row(),
+        report_written_row(),
     };
 }
 

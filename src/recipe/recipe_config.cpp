@@ -133,28 +133,22 @@ void visit_tts(RecipeConfig& c, ConfigVisitor& v) {
     v.section("probe", c.probe, "samples of a model in training, with the settings of synthesise");
 }
 
-void visit_math(RecipeConfig& c, ConfigVisitor& v) {
+/// The text and the math recipe; only the latter samples candidates.
+void visit_written(RecipeConfig& c, ConfigVisitor& v) {
+    const bool math = c.task == "math";
     WithoutSpeech<ModelSection> model{c.model};
     WithoutSpeech<ReportConfig> report{c.report};
-    v.section("data", c.math_data, "problems with worked answers");
+    if (math)
+        v.section("data", c.math_data, "problems with worked answers");
+    else
+        v.section("data", c.text_data, "preference data, or prose");
     v.section("model", model, "shape of the decoder LM");
     v.section("sft", c.sft, "supervised training from scratch");
-    v.section("candidates", c.text_candidates, "sampled answers to the prompts");
-    v.section("judge", c.math_judge, "which candidates are right");
-    v.section("pairs", c.pairs, "preferred and rejected answers");
-    v.sections("align", c.align, "the aligned models, all from the same start and pairs");
-    v.section("answer", c.answer, "held-out prompts answered by every model");
-    v.section("report", report, "the report");
-    v.section("log", c.log, "what is written while a model is trained");
-    v.section("alarms", c.alarms, "warnings while a model is trained");
-}
-
-void visit_text(RecipeConfig& c, ConfigVisitor& v) {
-    WithoutSpeech<ModelSection> model{c.model};
-    WithoutSpeech<ReportConfig> report{c.report};
-    v.section("data", c.text_data, "preference data, or prose");
-    v.section("model", model, "shape of the decoder LM");
-    v.section("sft", c.sft, "supervised training from scratch");
+    if (math) {
+        v.section("candidates", c.text_candidates, "sampled answers to the prompts");
+        v.section("judge", c.math_judge, "which candidates are right");
+        v.section("pairs", c.pairs, "preferred and rejected answers");
+    }
     v.sections("align", c.align, "the aligned models, all from the same start and pairs");
     v.section("answer", c.answer, "held-out prompts answered by every model");
     v.section("report", report, "the report");
@@ -167,7 +161,7 @@ struct TaskSections {
     const char* task;
     void (*visit)(RecipeConfig&, ConfigVisitor&);
 };
-constexpr TaskSections kTaskSections[] = {{"tts", visit_tts}, {"text", visit_text}, {"math", visit_math}};
+constexpr TaskSections kTaskSections[] = {{"tts", visit_tts}, {"text", visit_written}, {"math", visit_written}};
 
 }  // namespace
 
