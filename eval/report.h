@@ -56,6 +56,7 @@ struct ReportAnswer {
     std::string system, item;
     std::map<std::string, MetricValue> values;  // by metric id
     std::optional<std::string> transcript;
+    std::optional<std::string> response;  // what a model of text wrote, shown as it stands
     std::string finish;               // "stop", "length", ...; "" for recordings
     std::filesystem::path wave_path;  // input of the media; "" for none
     // Filled by write_report, relative to the report directory; "" where not embedded.

@@ -180,14 +180,18 @@ std::string utterances_csv(const Report& report) {
 }
 
 std::string utterances_wide_csv(const Report& report) {
-    std::string csv = "item,system,text,transcript,finish";
+    const std::vector<ReportAnswer>& all = report.input.answers;
+    const bool written =
+        std::any_of(all.begin(), all.end(), [](const ReportAnswer& a) { return a.response.has_value(); });
+    std::string csv = written ? "item,system,text,response,finish" : "item,system,text,transcript,finish";
     for (const ReportMetric& metric : report.input.metrics) csv += "," + metric.id;
     csv += "\n";
     std::map<std::string, std::string> text;
     for (const ReportItem& item : report.input.items) text[item.id] = item.text;
     for (const ReportAnswer& answer : report.input.answers) {
         csv += fmt::format("{},{},{},{},{}", csv_field(answer.item), csv_field(answer.system),
-                           csv_field(text[answer.item]), csv_field(answer.transcript.value_or("")),
+                           csv_field(text[answer.item]),
+                           csv_field((written ? answer.response : answer.transcript).value_or("")),
                            csv_field(answer.finish));
         for (const ReportMetric& metric : report.input.metrics) {
             const auto found = answer.values.find(metric.id);

@@ -109,6 +109,7 @@ Json answer_json(const ReportAnswer& answer) {
         pitch = {{"start", answer.pitch_start_s}, {"step", answer.pitch_step_s}, {"hz", answer.pitch_hz}};
     return {{"system", answer.system},
             {"transcript", answer.transcript ? Json(*answer.transcript) : Json()},
+            {"response", answer.response ? Json(*answer.response) : Json()},
             {"finish", answer.finish},
             {"wave", answer.wave_path.string()},
             {"audio", answer.audio_file},
@@ -139,6 +140,9 @@ ReportAnswer read_answer(const Json& j, const std::string& item) {
     answer.item = item;
     j.at("system").get_to(answer.system);
     if (!j.at("transcript").is_null()) answer.transcript = j.at("transcript").get<std::string>();
+    // Reports of speech written before there were responses lack the key.
+    if (j.contains("response") && !j["response"].is_null())
+        answer.response = j["response"].get<std::string>();
     j.at("finish").get_to(answer.finish);
     answer.wave_path = j.at("wave").get<std::string>();
     j.at("audio").get_to(answer.audio_file);

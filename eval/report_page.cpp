@@ -93,7 +93,7 @@ std::string boxed_list(const char* kind, const char* title, const std::vector<st
 
 std::string navigation(const std::string& body) {
     const std::pair<const char*, const char*> kSections[] = {
-        {"summary", "Summary"},      {"comparisons", "Comparisons"}, {"listen", "Listen"},
+        {"summary", "Summary"},      {"comparisons", "Comparisons"}, {"listen", "Items"},
         {"distributions", "Spread"}, {"divergence", "Divergence"},   {"curves", "Training"},
         {"sweep", "Sweep"},          {"runs", "Runs"},               {"pairs", "Pairs"},
         {"codec", "Codec"},          {"method", "All numbers"}};

@@ -1,7 +1,8 @@
 // What the item browser shows, as compact JSON:
-//   systems  [{label, css, ceiling}]         metrics  [{id, label, unit, better, headline}]
+//   systems  [{label, css, ceiling}]         metrics  [{id, label, unit, better, headline, proportion}]
 //   items    [{id, text, a: [answer or null, one a system]}]
-//   answer   {v: [number | reason | null, one a metric], t: [[kind, reference, hypothesis]], f: finish,
+//   answer   {v: [number | reason | null, one a metric], t: [[kind, reference, hypothesis]],
+//             r: response, f: finish,
 //             s: seconds, u: audio URL, g: picture URL, p: [start_s, step_s, [Hz]]}
 #include <fmt/format.h>
 
@@ -63,6 +64,7 @@ Json answer_json(const Report& report, const ReportItem& item, const ReportAnswe
     }
     Json out{{"v", std::move(values)}};
     if (answer.transcript) out["t"] = transcript_json(item.text, *answer.transcript);
+    if (answer.response) out["r"] = *answer.response;
     if (!answer.finish.empty()) out["f"] = answer.finish;
     if (answer.seconds) out["s"] = short_number(std::min(*answer.seconds, report.input.media.max_seconds));
     if (!answer.audio_file.empty()) out["u"] = media_url(report, directory, answer.audio_file);
@@ -92,7 +94,8 @@ std::string page_data(const Report& report, const std::filesystem::path& directo
                            {"label", metric.label},
                            {"unit", metric.unit},
                            {"better", better_name(metric.better)},
-                           {"headline", metric.headline}});
+                           {"headline", metric.headline},
+                           {"proportion", metric.proportion}});
     std::map<std::string, std::vector<const ReportAnswer*>> answers;
     for (const ReportAnswer& answer : in.answers) answers[answer.item].push_back(&answer);
     for (const ReportItem& item : in.items) {

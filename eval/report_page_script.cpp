@@ -55,8 +55,11 @@ function chosenItems() {
     .map(item => [badness(item), item]).sort((a, b) => b[0] - a[0] || (a[1].id < b[1].id ? -1 : 1)).map(p => p[1]);
 }
 
-function valueCell(value, unit) {
-  if (typeof value === 'number') return make('td', {class: 'v'}, number(value, unit));
+// Yes or no is read faster as a mark than as a number.
+const shownValue = (value, metric) =>
+  metric.proportion && (value === 0 || value === 1) ? (value ? '\u2713' : '\u2717') : number(value, metric.unit);
+function valueCell(value, metric) {
+  if (typeof value === 'number') return make('td', {class: 'v'}, shownValue(value, metric));
   if (isFailure(value)) return make('td', {class: 'v null'}, value.replaceAll('_', ' '));
   return make('td', {class: 'v na', title: value ? 'does not apply' : 'not scored'}, '\u2013');
 }
@@ -72,7 +75,7 @@ function draw() {
     const row = make('tr', {class: 'row'},
       make('td', {}, hasAudio(item) ? make('span', {class: 'sound', title: 'has audio'}, '\u25b6') : null, button),
       make('td', {class: 'text'}, item.text),
-      ...data.systems.map((s, i) => valueCell(valueOf(item, i, state.metric), metric.unit)));
+      ...data.systems.map((s, i) => valueCell(valueOf(item, i, state.metric), metric)));
     row.addEventListener('click', () => toggle(item, row, button));
     if (state.open === item) toggle(item, row, button, true);
     return row;
@@ -171,11 +174,12 @@ function voice(answer, index, longest) {
     body.append(me.canvas);
   }
   body.append(words(answer.t) || '');
+  if (answer.r != null) body.append(make('pre', {class: 'response'}, answer.r));
   const values = make('div', {class: 'values'});
   data.metrics.forEach((metric, m) => {
     const value = answer.v[m];
     if (value == null || value === 'not_applicable') return;
-    const shown = typeof value === 'number' ? number(value, metric.unit) + (metric.unit ? ' ' + metric.unit : '')
+    const shown = typeof value === 'number' ? shownValue(value, metric) + (metric.unit ? ' ' + metric.unit : '')
                                             : value.replaceAll('_', ' ');
     values.append(make('span', {class: typeof value === 'number' ? null : 'null', title: metric.id}, metric.label + ' ',
       make('b', {}, shown)));
@@ -189,8 +193,8 @@ function view(item) {
   const voices = item.a.map((answer, i) => answer ? voice(answer, i, longest) : {audio: null, box: null});
   player = {voices, current: null, last: null, frame: 0};
   const box = make('div', {class: 'view'}, make('p', {class: 'said'}, item.text), ...voices.map(v => v.box).filter(Boolean),
-    make('p', {class: 'key-line words'}, make('span', {class: 'S'}, 'substituted'), make('span', {class: 'D'}, 'left out'),
-      make('span', {class: 'I'}, 'added'), ' Turquoise: F0, 60 to 500 Hz. One colour scale and one time scale for all systems.'));
+    item.a.some(a => a && (a.t || a.g)) && make('p', {class: 'key-line words'}, make('span', {class: 'S'}, 'substituted'), make('span', {class: 'D'}, 'left out'),
+      make('span', {class: 'I'}, 'added'), ' Turquoise: F0, 60 to 500 Hz. One colour scale and one time scale for all systems.') || '');
   box.addEventListener('click', event => event.stopPropagation());
   return box;
 }
@@ -255,6 +259,7 @@ const again = () => { state.limit = PAGE; draw(); };
 $('metric').addEventListener('change', () => { state.metric = +$('metric').value; again(); });
 $('system').addEventListener('change', () => { state.system = $('system').value === '' ? null : +$('system').value; again(); });
 for (const id of ['find', 'playable', 'failed']) $(id).addEventListener('input', again);
+if (!data.items.some(hasAudio)) $('playable').closest('label').hidden = true;
 $('controls').addEventListener('submit', event => event.preventDefault());
 $('more').addEventListener('click', () => { state.limit += 4 * PAGE; draw(); });
 draw();

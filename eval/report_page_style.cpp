@@ -169,6 +169,7 @@ padding:3px 13px;cursor:pointer;min-width:76px}
 .words .I{background:color-mix(in srgb,var(--s3) 24%,transparent)}
 .words .I::before{content:"+"}
 .words em{color:var(--soft)}
+.response{margin:9px 0 0;white-space:pre-wrap;overflow-wrap:anywhere;font-size:13px;line-height:1.5}
 .values{display:flex;flex-wrap:wrap;gap:2px 16px;font-size:12.5px;color:var(--soft);margin-top:6px}
 .values b{color:var(--ink);font-weight:600;font-variant-numeric:tabular-nums}.values .null b{color:var(--bad)}
 .key-line{font-size:12.5px;color:var(--soft);margin:10px 0 0}

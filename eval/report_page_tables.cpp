@@ -106,7 +106,13 @@ std::string page_panels(const Report& report) {
     return html;
 }
 
-std::string page_items(const Report& report) {
+namespace {
+
+/// What the item browser is for: written answers are read.
+std::string items_lead(const Report& report) {
+    const auto& answers = report.input.answers;
+    if (std::any_of(answers.begin(), answers.end(), [](const ReportAnswer& a) { return a.response.has_value(); }))
+        return "Worst first; open one to read every answer to it side by side.";
     std::size_t with_audio = 0;
     bool cut = false;
     for (const ReportItem& item : report.input.items) {
@@ -125,10 +131,16 @@ std::string page_items(const Report& report) {
         with_audio, report.input.items.size(), report.input.media.embed ? " inside this file" : "");
     if (cut) note += fmt::format("Audio longer than {:.0f} s is cut here. ", report.input.media.max_seconds);
     return fmt::format(
-        "<section id=\"listen\"><h2>Items</h2><p class=lead>Worst first; open one to listen and look. "
-        "{}Keys: "
-        "<kbd>1</kbd>&ndash;<kbd>9</kbd> switch systems at the same position, <kbd>space</kbd> plays and "
-        "pauses.</p>"
+        "Worst first; open one to listen and look. {}Keys: <kbd>1</kbd>&ndash;<kbd>9</kbd> switch systems at the "
+        "same position, <kbd>space</kbd> plays and pauses.",
+        note);
+}
+
+}  // namespace
+
+std::string page_items(const Report& report) {
+    return fmt::format(
+        "<section id=\"listen\"><h2>Items</h2><p class=lead>{}</p>"
         "<noscript><p>The item browser needs JavaScript. All values are in utterances.csv.</p></noscript>"
         "<form class=controls id=controls><label>Find <input type=search id=find placeholder=\"text or "
         "id\"></label>"
@@ -139,7 +151,7 @@ std::string page_items(const Report& report) {
         "<div class=scroll><table class=items id=items><caption "
         "class=hidden>Items</caption><thead></thead><tbody></tbody>"
         "</table></div><button id=more type=button hidden>Show more</button></section>",
-        escape_html(note));
+        items_lead(report));
 }
 
 std::string page_method(const Report& report) {

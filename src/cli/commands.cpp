@@ -9,6 +9,7 @@
 #include "eval/metric.h"
 #include "eval/pool.h"
 #include "eval/report.h"
+#include "eval/text_metrics.h"
 #include "src/base/error.h"
 #include "src/base/files.h"
 #include "src/base/jsonl.h"
@@ -35,7 +36,10 @@ void command_config(const ConfigSource& source) {
 }
 
 void command_stages() {
-    for (const Stage& stage : tts_stages()) fmt::print("{:<12} {}\n", stage.name, stage.doc);
+    for (const Task& task : tasks()) {
+        fmt::print("{}task = \"{}\"\n", task.name == tasks().front().name ? "" : "\n", task.name);
+        for (const Stage& stage : task.stages) fmt::print("  {:<12} {}\n", stage.name, stage.doc);
+    }
 }
 
 void command_losses() { fmt::print("{}", losses_text()); }
@@ -48,6 +52,8 @@ void command_losses_eval(const std::filesystem::path& file) {
 
 void command_metrics() {
     for (const Metric& metric : metrics())
+        fmt::print("{:<16} {:<5} {:<8} {}\n", metric.id, metric.unit, better_name(metric.better), metric.doc);
+    for (const TextMetric& metric : text_metrics())
         fmt::print("{:<16} {:<5} {:<8} {}\n", metric.id, metric.unit, better_name(metric.better), metric.doc);
 }
 

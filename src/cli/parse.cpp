@@ -4,11 +4,13 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <set>
 
 #include "src/base/error.h"
 #include "src/base/text.h"
 #include "src/cli/commands.h"
 #include "src/cli/commands_tokenize.h"
+#include "src/cli/commands_validate.h"
 #include "src/recipe/recipe.h"
 #include "src/recipe/version.h"
 
@@ -44,14 +46,17 @@ void add_run(CLI::App& app, RunArguments& arguments) {
 
 /// Every stage is a command of its own: `linvox sft RECIPE` is `linvox run --only sft RECIPE`.
 void add_stage_commands(CLI::App& app, RunArguments& arguments) {
-    for (const Stage& stage : tts_stages()) {
-        CLI::App* command = app.add_subcommand(stage.name, stage.doc)->group("Stages of a recipe");
-        add_run_options(*command, arguments);
-        command->callback([&arguments, name = stage.name] {
-            arguments.stages.only = name;
-            command_run(arguments);
-        });
-    }
+    std::set<std::string> names;  // tasks share most of them
+    for (const Task& task : tasks())
+        for (const Stage& stage : task.stages) {
+            if (!names.insert(stage.name).second) continue;
+            CLI::App* command = app.add_subcommand(stage.name, stage.doc)->group("Stages of a recipe");
+            add_run_options(*command, arguments);
+            command->callback([&arguments, name = stage.name] {
+                arguments.stages.only = name;
+                command_run(arguments);
+            });
+        }
 }
 
 struct PoolArguments {
@@ -80,6 +85,19 @@ void add_tokenize(CLI::App& app, TokenizeArguments& arguments) {
     tokenize->callback([&arguments] { command_tokenize(arguments); });
 }
 
+void add_validate(CLI::App& app, ValidateArguments& arguments, int& code) {
+    CLI::App* validate =
+        app.add_subcommand("validate", "find what is wrong with a data file before training");
+    validate->add_option("file", arguments.file, "JSON lines: preferences, math problems or Linvox's records")
+        ->required();
+    validate->add_option("--fix", arguments.fix,
+                         "write a copy with everything repaired that is safe to repair");
+    validate->add_option("--tokenizer", arguments.tokenizer,
+                         "sentencepiece model; also check that prompts are prefixes");
+    validate->add_option("--most", arguments.most, "findings listed of each kind");
+    validate->callback([&arguments, &code] { code = command_validate(arguments); });
+}
+
 /// CLI11 would only say that a command is missing.
 void check_command(const CLI::App& app, int argc, char** argv) {
     if (argc < 2 || argv[1][0] == '-') return;
@@ -102,6 +120,9 @@ int parse_and_run(int argc, char** argv) {
     add_stage_commands(app, arguments);
     PoolArguments pool;
     add_pool(app, pool);
+    ValidateArguments validate;
+    int code = 0;
+    add_validate(app, validate, code);
     CLI::App* config =
         app.add_subcommand("config", "print the resolved recipe with the meaning of every key");
     add_source(*config, arguments.source);
@@ -123,7 +144,7 @@ int parse_and_run(int argc, char** argv) {
     } catch (const CLI::ParseError& error) {
         return app.exit(error) == 0 ? 0 : 2;
     }
-    return 0;
+    return code;
 }
 
 }  // namespace linvox

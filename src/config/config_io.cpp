@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include "src/base/error.h"
 #include "src/base/files.h"
 #include "src/base/text.h"
 #include "src/config/problems.h"
@@ -69,6 +70,42 @@ TomlValue take_profiles(TomlValue& root, Problems& problems) {
     return profiles;
 }
 
+// The layers of a recipe as they stand in the files: base, the file itself, and the profiles of both.
+struct Layers {
+    TomlValue base, recipe, profiles;
+};
+
+Layers read_layers(ConfigSource& source, Problems& problems) {
+    Layers layers;
+    layers.recipe = parse_file(source.file, 0, problems);
+    layers.base = take_base(layers.recipe, source, problems);
+    layers.profiles = take_profiles(layers.base, problems);
+    overlay(layers.profiles, take_profiles(layers.recipe, problems));
+    return layers;
+}
+
+// All layers in one tree: what the structs are filled from.
+TomlValue merge_layers(const Layers& layers, const ConfigSource& source, Problems& problems) {
+    TomlValue root = layers.base;
+    overlay(root, layers.recipe);
+    if (!source.profile.empty()) {
+        if (const TomlValue* chosen = layers.profiles.find(source.profile)) {
+            overlay(root, *chosen);
+        } else {
+            const std::vector<std::string>& names = layers.profiles.keys;
+            problems.add({}, fmt::format("no profile '{}'{}; profiles here: {}", source.profile,
+                                         did_you_mean(source.profile, names),
+                                         names.empty() ? "none" : join(names, " ")));
+        }
+    }
+    for (std::size_t i = 0; i < source.overrides.size(); ++i) {
+        const int place = static_cast<int>(i) + 1;
+        const std::string wrong = apply_override(root, source.overrides[i], place);
+        if (!wrong.empty()) problems.add({place, 0, 0}, wrong);
+    }
+    return root;
+}
+
 }  // namespace
 
 void read_config(const ConfigSource& given, const VisitFunction& visit) {
@@ -78,32 +115,25 @@ void read_config(const ConfigSource& given, const VisitFunction& visit) {
     const auto walk = [&](const TomlValue& tree, bool assign) {
         read_tree(tree, assign, source, all_keys, visit, problems);
     };
-    TomlValue recipe = parse_file(source.file, 0, problems);
-    TomlValue root = take_base(recipe, source, problems);
-    TomlValue profiles = take_profiles(root, problems);
-    overlay(profiles, take_profiles(recipe, problems));
+    const Layers layers = read_layers(source, problems);
     // Every layer is checked by itself, so that no layer hides the mistakes of another.
-    walk(root, false);
-    walk(recipe, false);
-    overlay(root, recipe);
-    for (const TomlValue& profile : profiles.items) walk(profile, false);
-
-    if (!source.profile.empty()) {
-        if (const TomlValue* chosen = profiles.find(source.profile)) {
-            overlay(root, *chosen);
-        } else {
-            const std::string known = profiles.keys.empty() ? "none" : join(profiles.keys, " ");
-            problems.add({}, fmt::format("no profile '{}'{}; profiles here: {}", source.profile,
-                                         did_you_mean(source.profile, profiles.keys), known));
-        }
-    }
-    for (std::size_t i = 0; i < source.overrides.size(); ++i) {
-        const int place = static_cast<int>(i) + 1;
-        const std::string wrong = apply_override(root, source.overrides[i], place);
-        if (!wrong.empty()) problems.add({place, 0, 0}, wrong);
-    }
-    walk(root, true);
+    walk(layers.base, false);
+    walk(layers.recipe, false);
+    for (const TomlValue& profile : layers.profiles.items) walk(profile, false);
+    walk(merge_layers(layers, source, problems), true);
     problems.throw_if_any();
+}
+
+std::string peek_config(const ConfigSource& given, std::string_view key) {
+    ConfigSource source = given;
+    Problems unheard(source);
+    try {
+        const TomlValue root = merge_layers(read_layers(source, unheard), source, unheard);
+        const TomlValue* found = root.find(key);
+        return found && found->kind == Kind::text ? found->text : "";
+    } catch (const UserError&) {
+        return "";
+    }
 }
 
 }  // namespace linvox

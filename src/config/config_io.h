@@ -31,6 +31,10 @@ struct ConfigSource {
 /// Fills the struct behind `visit`; throws ConfigError with every problem found.
 void read_config(const ConfigSource& source, const VisitFunction& visit);
 
+/// The text value of a top-level key as read_config would see it, or "" where there is none; what is wrong
+/// with the file read_config tells. For keys that decide which other keys there are.
+std::string peek_config(const ConfigSource& source, std::string_view key);
+
 /// The same struct as TOML with the help texts as comments; read_config reads it back equal.
 std::string config_to_toml(const VisitFunction& visit);
 

@@ -49,7 +49,13 @@ void PairConfig::visit(ConfigVisitor& v) {
     v.field("quantile", quantile, "rank_sum: best and worst share of a prompt's candidates", Range{0.0, 0.5});
     v.field("per_prompt", per_prompt, "chosen answers per prompt", Range{1, 1000});
     v.field("rejected_per_chosen", rejected_per_chosen, "rejected answers per chosen one", Range{1, 1000});
-    v.choice("chosen_from", chosen_from, "where chosen answers come from", {"candidates", "reference"});
+    v.choice("chosen_from", chosen_from,
+             "where chosen answers come from; either: the reference when no candidate can be chosen",
+             {"candidates", "reference", "either"});
+    v.choice("rejected_order", rejected_order,
+             "which rejected answer comes first: the worst by the rule, or the nearest to the chosen one in "
+             "token edits",
+             {"worst", "nearest"});
     v.field("reference_share", reference_share, "share of prompts whose recording is chosen",
             Range{0.0, 1.0});
     v.field("unscored", unscored, "take the recording as better without comparing scores");

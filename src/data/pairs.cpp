@@ -35,6 +35,21 @@ double length_ratio(const Candidate& a, const Candidate& b) {
     return static_cast<double>(longer) / static_cast<double>(std::max<std::int64_t>(shorter, 1));
 }
 
+/// Levenshtein's distance of two answers, in tokens.
+std::int64_t token_edits(const std::vector<std::int32_t>& a, const std::vector<std::int32_t>& b) {
+    std::vector<std::int64_t> row(b.size() + 1);
+    for (std::size_t j = 0; j < row.size(); ++j) row[j] = static_cast<std::int64_t>(j);
+    for (std::size_t i = 0; i < a.size(); ++i) {
+        std::int64_t diagonal = std::exchange(row[0], static_cast<std::int64_t>(i) + 1);
+        for (std::size_t j = 0; j < b.size(); ++j) {
+            const std::int64_t substituted = diagonal + (a[i] != b[j]);
+            diagonal = row[j + 1];
+            row[j + 1] = std::min({substituted, row[j] + 1, row[j + 1] + 1});
+        }
+    }
+    return row.back();
+}
+
 /// 0 to 1 out of a seed, a purpose and a prompt: a draw that no other prompt changes.
 double prompt_draw(std::int64_t seed, const char* purpose, const std::string& id) {
     return Rng(mix_seed(static_cast<std::uint64_t>(seed), purpose, id)).uniform();
@@ -58,7 +73,8 @@ public:
             return {};
         }
         std::vector<PreferenceRecord> records;
-        const std::optional<DropRule> blocked = from_reference ? choose_reference() : choose_candidates();
+        std::optional<DropRule> blocked = from_reference ? choose_reference() : choose_candidates();
+        if (blocked && chosen_.empty() && config_.chosen_from == "either") blocked = choose_reference();
         if (blocked) {
             why_none = *blocked;
             return records;
@@ -164,7 +180,7 @@ private:
         record.chosen = answer(chosen.index);
         record.why =
             fmt::format("{}{} {}", chosen.index < 0 ? "reference " : "", config_.rule, metric_names());
-        for (const Ranked& rejected : worst_candidates(group_, eligible_, config_)) {
+        for (const Ranked& rejected : rejected_for(record.chosen)) {
             if (static_cast<std::int64_t>(record.rejected.size()) == config_.rejected_per_chosen) break;
             if (rejected.index == chosen.index) continue;
             ++counts_.pairs_proposed;
@@ -181,6 +197,16 @@ private:
         }
         if (record.rejected.empty()) return std::nullopt;
         return record;
+    }
+
+    std::vector<Ranked> rejected_for(const Candidate& chosen) const {
+        std::vector<Ranked> ranked = worst_candidates(group_, eligible_, config_);
+        if (config_.rejected_order == "worst") return ranked;
+        for (Ranked& r : ranked)
+            r.cost = static_cast<double>(token_edits(chosen.answer.ids, answer(r.index).answer.ids));
+        std::stable_sort(ranked.begin(), ranked.end(),
+                         [](const Ranked& a, const Ranked& b) { return a.cost < b.cost; });
+        return ranked;
     }
 
     /// Gap of the first metric, or of the rank sums among all eligible candidates.

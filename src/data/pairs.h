@@ -40,7 +40,8 @@ struct PairConfig {
     double quantile = 0.2;        // rank_sum: best and worst share of a group
     std::int64_t per_prompt = 1;  // chosen answers per prompt
     std::int64_t rejected_per_chosen = 1;
-    std::string chosen_from = "candidates";  // candidates, reference
+    std::string chosen_from = "candidates";  // candidates, reference, either
+    std::string rejected_order = "worst";    // worst, nearest
     double reference_share = 1.0;            // share of prompts that take the recording as chosen
     bool unscored = false;                   // reference as chosen without comparing scores
     double max_length_ratio = 0;             // of the longer answer to the shorter; 0: no limit
@@ -103,9 +104,10 @@ struct PairResult {
 using StructureCheck = std::function<bool(const CandidateRecord&, const Candidate&)>;
 
 /// Builds the pairs. Chosen: of the candidates that stopped, the best by the rule first. Rejected: of all
-/// eligible ones, the worst first. A pair that a rule forbids is counted and the next one proposed, with
-/// the next rejected answer, then with the next chosen one.
-/// `structure` may be empty (no check). Deterministic in config.seed and prompt ids.
+/// eligible ones, the worst first, or with rejected_order = "nearest" the one with the smallest edit distance
+/// to the chosen answer. A pair that a rule forbids is counted and the next one proposed, with the next
+/// rejected answer, then with the next chosen one. `structure` may be empty (no check). Deterministic in
+/// config.seed and prompt ids.
 PairResult build_pairs(const std::vector<CandidateRecord>& groups, const PairConfig& config,
                        const StructureCheck& structure = {});
 

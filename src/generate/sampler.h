@@ -24,8 +24,9 @@ struct SamplingConfig {
                                    // (NEXT and EOS of src/text/vocabulary.h); none when the range is all ids
     bool bfloat16 = false;  // precision of matrix products and of the cache
 
-    /// The fields a user sets; the vocabulary range is the caller's.
-    void visit(ConfigVisitor& v) {
+    /// The fields a user sets; the vocabulary range is the caller's. Without `speech`, what text has no use
+    /// for is left out.
+    void visit(ConfigVisitor& v, bool speech = true) {
         v.field("temperature", temperature, "softmax temperature; 0 takes the most probable token",
                 Range{0.0, 10.0});
         v.field("top_p", top_p,
@@ -34,10 +35,12 @@ struct SamplingConfig {
         v.field("top_k", top_k, "sample from the k most probable tokens; 0 is off", Range{0, 1e9});
         v.field("max_tokens", max_tokens, "longest answer in tokens; longer ones are cut and marked",
                 Range{1, 1e6});
-        v.field("max_codes_per_unit", max_codes_per_unit, "codes after which a text unit is ended",
-                Range{1, 1e6});
-        v.field("min_codes_per_unit", min_codes_per_unit, "codes before a text unit, or a whole plain answer, may end",
-                Range{0, 1e6});
+        if (speech) {
+            v.field("max_codes_per_unit", max_codes_per_unit, "codes after which a text unit is ended",
+                    Range{1, 1e6});
+            v.field("min_codes_per_unit", min_codes_per_unit,
+                    "codes before a text unit, or a whole plain answer, may end", Range{0, 1e6});
+        }
         v.field("batch_rows", batch_rows, "sequences generated side by side", Range{1, 65536});
         v.field("bfloat16", bfloat16, "compute in bfloat16 where the processor has it");
     }

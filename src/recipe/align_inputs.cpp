@@ -1,6 +1,7 @@
 #include "src/recipe/align_inputs.h"
 
 #include "src/base/files.h"
+#include "src/recipe/text_encoder.h"
 #include "src/text/vocabulary.h"
 
 namespace linvox {
@@ -16,15 +17,20 @@ std::vector<PreferenceRecord> read_optional(const std::filesystem::path& path) {
 
 }  // namespace
 
-AlignInputs load_align_inputs(const RunDirectory& run) {
-    const auto vocabulary_file = run.stage("prepare") / "vocabulary.json";
-    const Vocabulary vocabulary = Vocabulary::load(vocabulary_file);
+AlignInputs load_align_inputs(const StageContext& context) {
+    const auto prepare = context.run.stage("prepare"), pairs = context.run.stage("pairs");
     AlignInputs inputs;
-    inputs.train = read_preferences(run.stage("pairs") / "pairs.train.jsonl").records;
-    inputs.watch = read_optional(run.stage("pairs") / "pairs.watch.jsonl");
-    inputs.vocab_begin = vocabulary.next();
-    inputs.vocab_end = vocabulary.size();
-    inputs.digests = {{"vocabulary", sha256_file(vocabulary_file)}};
+    inputs.train = read_preferences(pairs / "pairs.train.jsonl").records;
+    inputs.watch = read_optional(pairs / "pairs.watch.jsonl");
+    if (context.config.task == "tts") {
+        const Vocabulary vocabulary = Vocabulary::load(prepare / "vocabulary.json");
+        inputs.vocab_begin = vocabulary.next();
+        inputs.vocab_end = vocabulary.size();
+    } else {
+        inputs.vocab_begin = TextEncoder::eos;
+        inputs.vocab_end = TextEncoder::load(prepare).size();
+    }
+    inputs.digests = {{"vocabulary", sha256_file(prepare / "vocabulary.json")}};
     return inputs;
 }
 

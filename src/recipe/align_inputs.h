@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "src/data/records.h"
-#include "src/recipe/run_directory.h"
+#include "src/recipe/stage.h"
 
 namespace linvox {
 
@@ -16,6 +16,6 @@ struct AlignInputs {
     std::map<std::string, std::string> digests;  // of the vocabulary, for the reference's identity
 };
 
-AlignInputs load_align_inputs(const RunDirectory& run);
+AlignInputs load_align_inputs(const StageContext& context);
 
 }  // namespace linvox

@@ -1,5 +1,10 @@
 #include "src/recipe/recipe.h"
 
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "src/base/error.h"
 #include "src/base/files.h"
 #include "src/model/torch_compat.h"
 #include "src/recipe/manifest.h"
@@ -22,10 +27,53 @@ std::vector<std::filesystem::path> text_files(const RecipeConfig& config) {
     return files;
 }
 
-}  // namespace
+std::vector<std::filesystem::path> math_files(const RecipeConfig& config) {
+    if (config.math_data.manifest.empty()) return {};
+    return {config.math_data.manifest, config.math_data.test_manifest};
+}
 
-const std::vector<Stage>& tts_stages() {
-    static const std::vector<Stage> stages = {
+// Rows that several tasks have.
+
+Stage reference_row() {
+    return {"reference", "log-probabilities of the pairs under the frozen SFT model",
+            {"align"},   {"prepare/vocabulary.json", "sft/model", "pairs"},
+            {},          stage_reference};
+}
+
+Stage align_row() {
+    return {"align",
+            "train every aligned model on the same pairs",
+            {"seed", "align"},
+            {"prepare/vocabulary.json", "sft/model", "pairs", "reference"},
+            {},
+            stage_align};
+}
+
+Stage answer_row() {
+    return {"answer",
+            "answer the held-out prompts with every model",
+            {"seed", "answer"},
+            {"prepare", "sft/model", "align"},
+            {},
+            stage_answer};
+}
+
+Stage evaluate_written_row() {
+    return {"evaluate", "score the held-out answers", {"answer"}, {"prepare", "answer"},
+            {},         stage_evaluate_text};
+}
+
+Stage report_written_row() {
+    return {"report",
+            "tables, page, answers side by side",
+            {"seed", "report", "align", "answer"},
+            {"prepare", "sft", "pairs", "align", "answer", "evaluate"},
+            {},
+            stage_report_text};
+}
+
+std::vector<Stage> tts_stages() {
+    return {
         {"codec",
          "fit the codec on the training audio and encode every clip",
          {"seed", "data", "codec"},
@@ -56,18 +104,8 @@ const std::vector<Stage>& tts_stages() {
          {"codec", "prepare", "candidates/candidates.jsonl"},
          {},
          stage_pairs},
-        {"reference",
-         "log-probabilities of the pairs under the frozen SFT model",
-         {"align"},
-         {"prepare/vocabulary.json", "sft/model", "pairs"},
-         {},
-         stage_reference},
-        {"align",
-         "train every aligned model on the same pairs",
-         {"seed", "align"},
-         {"prepare/vocabulary.json", "sft/model", "pairs", "reference"},
-         {},
-         stage_align},
+        reference_row(),
+        align_row(),
         {"divergence",
          "how far every aligned model went from SFT",
          {"seed", "data", "divergence", "synthesise"},
@@ -89,11 +127,84 @@ const std::vector<Stage>& tts_stages() {
         {"report",
          "tables, page and players",
          {"seed", "report", "align", "synthesise"},
-         {"codec/codec_report.json", "prepare", "sft", "pairs", "align", "divergence", "synthesise", "evaluate"},
+         {"codec/codec_report.json", "prepare", "sft", "pairs", "align", "divergence", "synthesise",
+          "evaluate"},
          {},
          stage_report},
     };
-    return stages;
+}
+
+std::vector<std::filesystem::path> preference_files(const RecipeConfig& config) {
+    if (!config.text_data.manifest.empty()) return {config.text_data.manifest};
+    std::vector<std::filesystem::path> files;
+    for (const std::string& name : config.text_data.corpus)
+        files.push_back(config.text_data.corpus_folder / name);
+    return files;
+}
+
+std::vector<Stage> text_stages() {
+    return {
+        {"prepare",
+         "preference data or prose, splits, vocabulary",
+         {"seed", "data"},
+         {},
+         preference_files,
+         stage_prepare_text},
+        {"sft",
+         "train the decoder LM on the preferred answers",
+         {"seed", "data", "model", "sft"},
+         {"prepare"},
+         {},
+         stage_sft_text},
+        {"pairs", "the preferences as token ids", {"model"}, {"prepare"}, {}, stage_pairs_text},
+        reference_row(),
+        align_row(),
+        answer_row(),
+        evaluate_written_row(),
+        report_written_row(),
+    };
+}
+
+std::vector<Stage> math_stages() {
+    return {
+        {"prepare",
+         "problems, their splits, vocabulary",
+         {"seed", "data"},
+         {},
+         math_files,
+         stage_prepare_math},
+        {"sft",
+         "train the decoder LM on the worked answers",
+         {"seed", "model", "sft"},
+         {"prepare"},
+         {},
+         stage_sft_text},
+        {"candidates",
+         "sample answers to the prompts",
+         {"seed", "candidates"},
+         {"prepare", "sft/model"},
+         {},
+         stage_candidates_text},
+        {"pairs",
+         "verify the candidates and build preference pairs",
+         {"seed", "judge", "pairs"},
+         {"prepare", "candidates/candidates.jsonl"},
+         {},
+         stage_pairs_math},
+        reference_row(),
+        align_row(),
+        answer_row(),
+        evaluate_written_row(),
+        report_written_row(),
+    };
+}
+
+}  // namespace
+
+const std::vector<Task>& tasks() {
+    static const std::vector<Task> all = {
+        {"tts", tts_stages()}, {"text", text_stages()}, {"math", math_stages()}};
+    return all;
 }
 
 std::filesystem::path run_recipe(const RecipeConfig& config, const std::filesystem::path& run_dir,
@@ -104,7 +215,10 @@ std::filesystem::path run_recipe(const RecipeConfig& config, const std::filesyst
         write_file_atomic(run.root() / "config.toml", config_to_toml([&](ConfigVisitor& v) {
                               const_cast<RecipeConfig&>(config).visit(v);
                           }));
-    run_stages(tts_stages(), config, run, options);
+    const auto task = std::find_if(tasks().begin(), tasks().end(),
+                                   [&](const Task& row) { return row.name == config.task; });
+    LINVOX_ASSERT(task != tasks().end(), "the task '{}' has no stages", config.task);
+    run_stages(task->stages, config, run, options);
     return run.root();
 }
 

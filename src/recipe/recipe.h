@@ -10,8 +10,12 @@
 
 namespace linvox {
 
-/// The stages of the TTS recipe in order.
-const std::vector<Stage>& tts_stages();
+/// What a recipe may align, with its stages in order.
+struct Task {
+    std::string name;
+    std::vector<Stage> stages;
+};
+const std::vector<Task>& tasks();
 
 /// Runs a recipe in `run_dir` (empty: the recipe's own). Returns the run directory.
 std::filesystem::path run_recipe(const RecipeConfig& config, const std::filesystem::path& run_dir,

@@ -8,6 +8,7 @@
 #include "eval/metric.h"
 #include "src/base/error.h"
 #include "src/base/text.h"
+#include "src/recipe/judge_text.h"
 #include "src/recipe/judge_tts.h"
 
 namespace linvox {
@@ -36,7 +37,7 @@ void DataConfig::visit(ConfigVisitor& v) {
             Range{1, 10000});
 }
 
-void ModelSection::visit(ConfigVisitor& v) {
+void ModelSection::visit(ConfigVisitor& v, bool speech) {
     v.choice("architecture", shape.architecture, "decoder family", {"qwen2", "qwen3", "llama"});
     v.field("hidden_size", shape.hidden_size, "width of the residual stream", Range{8, 65536});
     v.field("num_layers", shape.num_layers, "decoder layers", Range{1, 1000});
@@ -47,8 +48,9 @@ void ModelSection::visit(ConfigVisitor& v) {
     v.field("rope_theta", shape.rope_theta, "base of the rotary positions", Range{1, 1e9});
     v.field("tie_word_embeddings", shape.tie_word_embeddings, "head and embedding are one matrix");
     v.field("max_position_embeddings", shape.max_position_embeddings, "context in tokens", Range{16, 1e7});
-    v.field("init_codes_from_codec", init_codes_from_codec,
-            "embeddings of codes start from the codec's centroids, so that similar codes start alike");
+    if (speech)
+        v.field("init_codes_from_codec", init_codes_from_codec,
+                "embeddings of codes start from the codec's centroids, so that similar codes start alike");
 }
 
 void SpliceConfig::visit(ConfigVisitor& v) {
@@ -89,9 +91,9 @@ void EvaluateConfig::visit(ConfigVisitor& v) {
     v.field("metrics", metrics, "ids of `linvox metrics`; empty: the headline metrics");
 }
 
-void ReportConfig::visit(ConfigVisitor& v) {
+void ReportConfig::visit(ConfigVisitor& v, bool speech) {
     v.field("title", title, "title of the report");
-    v.field("players", players, "items with audio players in the page", Range{0, 1000});
+    if (speech) v.field("players", players, "items with audio players in the page", Range{0, 1000});
 }
 
 void LogConfig::visit(ConfigVisitor& v) {
@@ -103,26 +105,81 @@ void ProbeConfig::visit(ConfigVisitor& v) {
     v.field("prompts", prompts, "watch clips that are spoken each time", Range{1, 1e4});
 }
 
+namespace {
+
+/// A section seen by a task that has no speech.
+template <typename Section>
+struct WithoutSpeech {
+    Section& section;
+    void visit(ConfigVisitor& v) { section.visit(v, false); }
+};
+
+void visit_tts(RecipeConfig& c, ConfigVisitor& v) {
+    v.section("data", c.data, "recordings and text");
+    v.section("codec", c.codec, "fit of the audio codec");
+    v.section("model", c.model, "shape of the decoder LM");
+    v.section("sft", c.sft, "supervised training from scratch");
+    v.section("splice", c.splice, "augmentation by spliced utterances");
+    v.section("candidates", c.candidates, "sampled answers to training prompts");
+    v.section("judge", c.judge, "scores of the candidates");
+    v.section("pairs", c.pairs, "preferred and rejected answers");
+    v.sections("align", c.align, "the aligned models, all from the same start and pairs");
+    v.section("divergence", c.divergence, "KL of every aligned model to the SFT model");
+    v.section("synthesise", c.synthesise, "held-out prompts spoken by every model");
+    v.section("evaluate", c.evaluate, "metrics of the held-out speech");
+    v.section("report", c.report, "the report");
+    v.section("log", c.log, "what is written while a model is trained");
+    v.section("alarms", c.alarms, "warnings while a model is trained");
+    v.section("probe", c.probe, "samples of a model in training, with the settings of synthesise");
+}
+
+/// The text and the math recipe; only the latter samples candidates.
+void visit_written(RecipeConfig& c, ConfigVisitor& v) {
+    const bool math = c.task == "math";
+    WithoutSpeech<ModelSection> model{c.model};
+    WithoutSpeech<ReportConfig> report{c.report};
+    if (math)
+        v.section("data", c.math_data, "problems with worked answers");
+    else
+        v.section("data", c.text_data, "preference data, or prose");
+    v.section("model", model, "shape of the decoder LM");
+    v.section("sft", c.sft, "supervised training from scratch");
+    if (math) {
+        v.section("candidates", c.text_candidates, "sampled answers to the prompts");
+        v.section("judge", c.math_judge, "which candidates are right");
+        v.section("pairs", c.pairs, "preferred and rejected answers");
+    }
+    v.sections("align", c.align, "the aligned models, all from the same start and pairs");
+    v.section("answer", c.answer, "held-out prompts answered by every model");
+    v.section("report", report, "the report");
+    v.section("log", c.log, "what is written while a model is trained");
+    v.section("alarms", c.alarms, "warnings while a model is trained");
+}
+
+/// What each task reads of a recipe file.
+struct TaskSections {
+    const char* task;
+    void (*visit)(RecipeConfig&, ConfigVisitor&);
+};
+constexpr TaskSections kTaskSections[] = {{"tts", visit_tts}, {"text", visit_written}, {"math", visit_written}};
+
+}  // namespace
+
+const Choices& task_names() {
+    static const Choices names = [] {
+        Choices all;
+        for (const TaskSections& row : kTaskSections) all.emplace_back(row.task);
+        return all;
+    }();
+    return names;
+}
+
 void RecipeConfig::visit(ConfigVisitor& v) {
-    v.choice("task", task, "what the recipe aligns", {"tts"});
+    v.choice("task", task, "what the recipe aligns", task_names());
     v.field("run_dir", run_dir, "where results go, relative to the current directory");
     v.field("seed", seed, "seed of everything random", Range{0, 1e15});
-    v.section("data", data, "recordings and text");
-    v.section("codec", codec, "fit of the audio codec");
-    v.section("model", model, "shape of the decoder LM");
-    v.section("sft", sft, "supervised training from scratch");
-    v.section("splice", splice, "augmentation by spliced utterances");
-    v.section("candidates", candidates, "sampled answers to training prompts");
-    v.section("judge", judge, "scores of the candidates");
-    v.section("pairs", pairs, "preferred and rejected answers");
-    v.sections("align", align, "the aligned models, all from the same start and pairs");
-    v.section("divergence", divergence, "KL of every aligned model to the SFT model");
-    v.section("synthesise", synthesise, "held-out prompts spoken by every model");
-    v.section("evaluate", evaluate, "metrics of the held-out speech");
-    v.section("report", report, "the report");
-    v.section("log", log, "what is written while a model is trained");
-    v.section("alarms", alarms, "warnings while a model is trained");
-    v.section("probe", probe, "samples of a model in training, with the settings of synthesise");
+    for (const TaskSections& row : kTaskSections)
+        if (task == row.task) row.visit(*this, v);
 }
 
 namespace {
@@ -132,7 +189,7 @@ void check_align_runs(const std::vector<AlignRun>& runs, std::vector<std::string
     if (runs.empty()) problems.push_back("align: at least one [[align]] table is needed");
     for (const AlignRun& run : runs) {
         if (run.name.empty()) problems.push_back("align: every [[align]] table needs a name");
-        if (run.name == "sft" || run.name == "recording" || run.name == "codec")
+        if (run.name == "sft" || run.name == "recording" || run.name == "codec" || run.name == "gold")
             problems.push_back(fmt::format("align: '{}' is a reserved name", run.name));
         if (!names.insert(run.name).second)
             problems.push_back(fmt::format("align: the name '{}' stands twice", run.name));
@@ -144,26 +201,68 @@ void check_align_runs(const std::vector<AlignRun>& runs, std::vector<std::string
 }
 
 void check_pair_metrics(const RecipeConfig& config, std::vector<std::string>& problems) {
-    const std::vector<std::string> known = judge_metric_names(config.judge);
+    const std::vector<std::string> known =
+        config.task == "tts" ? judge_metric_names(config.judge) : text_judge_metric_names();
     for (const PairMetric& metric : config.pairs.metrics)
         if (std::find(known.begin(), known.end(), metric.name) == known.end())
             problems.push_back(fmt::format("pairs.metrics: '{}' is not among the judge's scores: {}",
                                            metric.name, join(known, " ")));
 }
 
-}  // namespace
-
-void check(const RecipeConfig& config) {
-    std::vector<std::string> problems;
+void check_tts(const RecipeConfig& config, std::vector<std::string>& problems) {
     if (config.data.manifest.empty()) problems.push_back("data.manifest is needed");
     if (config.data.layout == "aligned" && config.data.units != "phones" && config.data.alignment.empty())
         problems.push_back(
             "data.layout = 'aligned' needs data.units = 'phones', or unit times in data.alignment");
-    check_align_runs(config.align, problems);
     check_pair_metrics(config, problems);
     try {
         find_metrics(config.evaluate.metrics);
-        check(config.pairs);
+    } catch (const UserError& error) {
+        problems.push_back(error.what());
+    }
+}
+
+void check_math(const RecipeConfig& config, std::vector<std::string>& problems) {
+    const MathDataConfig& data = config.math_data;
+    if (data.manifest.empty() != data.test_manifest.empty())
+        problems.push_back(
+            "data.manifest and data.test_manifest belong together: set both, or neither to generate "
+            "problems");
+    if (data.generate.problem.smallest >= data.generate.problem.largest)
+        problems.push_back("data.generate.smallest must be below data.generate.largest");
+    check_pair_metrics(config, problems);
+}
+
+void check_text(const RecipeConfig& config, std::vector<std::string>& problems) {
+    const TextDataConfig& data = config.text_data;
+    if (data.manifest.empty() == data.corpus.empty())
+        problems.push_back("data: set manifest (preference data) or corpus (prose), one of them");
+    if (data.manifest.empty() && data.prose.kinds.empty())
+        problems.push_back("data.prose.kinds names no damage");
+    if (config.answer.splits != std::vector<std::string>{"test"} &&
+        config.answer.splits != std::vector<std::string>{"valid"})
+        problems.push_back("answer.splits must be [\"test\"] or [\"valid\"] in a text recipe");
+}
+
+/// What holds for both tasks without speech.
+void check_written(const RecipeConfig& config, std::vector<std::string>& problems) {
+    if (config.answer.splits.empty()) problems.push_back("answer.splits names no split");
+    if (config.sft.input_noise > 0)
+        problems.push_back(
+            fmt::format("sft.input_noise replaces codes of speech; set it to 0 in a {} recipe", config.task));
+}
+
+}  // namespace
+
+void check(const RecipeConfig& config) {
+    std::vector<std::string> problems;
+    if (config.task == "tts") check_tts(config, problems);
+    if (config.task == "text") check_text(config, problems);
+    if (config.task == "math") check_math(config, problems);
+    if (config.task != "tts") check_written(config, problems);
+    check_align_runs(config.align, problems);
+    try {
+        if (config.task != "text") check(config.pairs);
         ModelConfig shape = config.model.shape;
         shape.vocab_size = 1;  // known once the data are prepared
         check(shape);
@@ -177,6 +276,9 @@ void check(const RecipeConfig& config) {
 
 RecipeConfig read_recipe(const ConfigSource& source) {
     RecipeConfig config;
+    // The task comes first: it decides which keys there are.
+    const std::string task = peek_config(source, "task");
+    if (std::find(task_names().begin(), task_names().end(), task) != task_names().end()) config.task = task;
     read_config(source, [&](ConfigVisitor& v) { config.visit(v); });
     const ModelConfig defaults = model_config_defaults(config.model.shape.architecture);
     config.model.shape.qkv_bias = defaults.qkv_bias;

@@ -1,4 +1,4 @@
-// The recipe file of a TTS alignment run as structs: every key, its default and its range.
+// The recipe file of an alignment run as structs: every key, its default and its range.
 #pragma once
 
 #include <cstdint>
@@ -11,6 +11,7 @@
 #include "src/data/pairs.h"
 #include "src/generate/sampler.h"
 #include "src/model/model_config.h"
+#include "src/recipe/text_config.h"
 #include "src/train/alarms.h"
 #include "src/train/align.h"
 #include "src/train/codec_fit.h"
@@ -36,8 +37,8 @@ struct DataConfig {
 
 struct ModelSection {
     ModelConfig shape;
-    bool init_codes_from_codec = true;
-    void visit(ConfigVisitor& v);
+    bool init_codes_from_codec = true;  // TTS alone
+    void visit(ConfigVisitor& v, bool speech = true);
 };
 
 /// Utterances spliced from word runs of several clips; aligned layout only.
@@ -85,8 +86,8 @@ struct EvaluateConfig {
 
 struct ReportConfig {
     std::string title = "TTS alignment";
-    std::int64_t players = 24;
-    void visit(ConfigVisitor& v);
+    std::int64_t players = 24;  // TTS alone
+    void visit(ConfigVisitor& v, bool speech = true);
 };
 
 /// What is written while a model is trained, beside train.jsonl.
@@ -102,6 +103,8 @@ struct ProbeConfig {
     void visit(ConfigVisitor& v);
 };
 
+/// The sections of all tasks; visit() walks those of `task`, so that a key which the task does not use is
+/// unknown.
 struct RecipeConfig {
     std::string task = "tts";
     std::string run_dir = "runs/tts";
@@ -122,8 +125,16 @@ struct RecipeConfig {
     LogConfig log;  // the last three change what is told of a training, not its result: no stage's key
     AlarmConfig alarms;
     ProbeConfig probe;
+    TextDataConfig text_data;
+    MathDataConfig math_data;
+    MathJudgeConfig math_judge;
+    TextCandidatesConfig text_candidates;
+    AnswerConfig answer;
     void visit(ConfigVisitor& v);
 };
+
+/// The tasks that a recipe may name.
+const Choices& task_names();
 
 /// Reads a recipe and checks what spans several keys; ConfigError with every problem.
 RecipeConfig read_recipe(const ConfigSource& source);

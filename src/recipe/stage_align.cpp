@@ -46,7 +46,7 @@ void align_one(const StageContext& context, const AlignRun& entry, const AlignIn
 }  // namespace
 
 void stage_align(const StageContext& context) {
-    const AlignInputs inputs = load_align_inputs(context.run);
+    const AlignInputs inputs = load_align_inputs(context);
     for (const AlignRun& entry : context.config.align) align_one(context, entry, inputs);
 }
 

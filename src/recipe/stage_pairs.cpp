@@ -1,20 +1,14 @@
 // pairs: score every candidate, then build preferred and rejected pairs and their report.
-#include <fmt/format.h>
-
 #include <map>
-#include <nlohmann/json.hpp>
 #include <optional>
 
 #include "audio/codec/mel_codec.h"
-#include "src/base/error.h"
-#include "src/base/jsonl.h"
-#include "src/base/log.h"
 #include "src/base/parallel.h"
-#include "src/data/pair_report.h"
 #include "src/data/pairs.h"
 #include "src/recipe/clips.h"
 #include "src/recipe/judge_tts.h"
 #include "src/recipe/listen.h"
+#include "src/recipe/pair_files.h"
 #include "src/recipe/prepared.h"
 #include "src/recipe/stages.h"
 
@@ -89,10 +83,6 @@ void recognise_all(std::vector<CandidateRecord>& records, const StageContext& co
     }
 }
 
-bool has_role(const CandidateRecord& record, Role role) {
-    return nlohmann::json::parse(record.info.meta_json).at("role") == role_name(role);
-}
-
 bool well_formed(const CandidateRecord& record, const Candidate& candidate, const Vocabulary& vocabulary) {
     GenerationPlan plan;
     plan.prompt_ids = record.info.prompt_ids;
@@ -110,16 +100,6 @@ bool well_formed(const CandidateRecord& record, const Candidate& candidate, cons
            check_structure(vocabulary, plan, candidate.answer, candidate.finish == Finish::stop).empty();
 }
 
-PairResult pairs_of(const std::vector<CandidateRecord>& records, Role role, const StageContext& context,
-                    const Vocabulary& vocabulary) {
-    std::vector<CandidateRecord> group;
-    for (const CandidateRecord& record : records)
-        if (has_role(record, role)) group.push_back(record);
-    return build_pairs(group, context.config.pairs, [&](const CandidateRecord& record, const Candidate& candidate) {
-        return well_formed(record, candidate, vocabulary);
-    });
-}
-
 }  // namespace
 
 void stage_pairs(const StageContext& context) {
@@ -128,20 +108,9 @@ void stage_pairs(const StageContext& context) {
     CandidateFile file = read_candidates(context.run.stage("candidates") / "candidates.jsonl");
     judge_all(file.records, context, *codec, vocabulary);
     if (context.config.judge.recognise) recognise_all(file.records, context, *codec, vocabulary);
-    write_candidates(context.folder / "judged.jsonl", file);
-
-    const PairResult training = pairs_of(file.records, Role::train, context, vocabulary);
-    const PairResult watch = pairs_of(file.records, Role::watch, context, vocabulary);
-    const nlohmann::json report = pair_report(training, context.config.pairs);
-    write_pair_report(context.folder, report);
-    LINVOX_REQUIRE(
-        !training.records.empty(), DataError,
-        "no usable pair among {} prompts; see {}; loosen pairs.metrics (floors, gaps) or pairs.max_length_ratio, or sample more",
-        training.counts.prompts_read, (context.folder / "pair_report.txt").string());
-    write_preferences(context.folder / "pairs.train.jsonl", {file.header, training.records, true});
-    write_preferences(context.folder / "pairs.watch.jsonl", {file.header, watch.records, true});
-    log_line(fmt::format("  {} pairs from {} prompts (held-out pairs: {})", training.counts.pairs_kept,
-                         training.counts.prompts_read, watch.counts.pairs_kept));
+    write_judged_pairs(context, file, [&](const CandidateRecord& record, const Candidate& candidate) {
+        return well_formed(record, candidate, vocabulary);
+    });
 }
 
 }  // namespace linvox

@@ -13,7 +13,7 @@
 namespace linvox {
 
 void stage_reference(const StageContext& context) {
-    const AlignInputs inputs = load_align_inputs(context.run);
+    const AlignInputs inputs = load_align_inputs(context);
     const Decoder reference = load_model_directory(context.run.stage("sft") / "model");
     std::vector<SequenceGroup> groups;
     for (const auto* records : {&inputs.train, &inputs.watch})

@@ -1,4 +1,5 @@
-// The stage functions of the TTS recipe, one file each (stage_<name>.cpp).
+// The stage functions of all recipes, one file each (stage_<name>.cpp). Those that end in _text serve the
+// text and the math recipe; reference and align serve every one.
 #pragma once
 
 #include "src/recipe/stage.h"
@@ -16,5 +17,15 @@ void stage_divergence(const StageContext& context);
 void stage_synthesise(const StageContext& context);
 void stage_evaluate(const StageContext& context);
 void stage_report(const StageContext& context);
+
+void stage_prepare_text(const StageContext& context);
+void stage_pairs_text(const StageContext& context);
+void stage_prepare_math(const StageContext& context);
+void stage_sft_text(const StageContext& context);
+void stage_candidates_text(const StageContext& context);
+void stage_pairs_math(const StageContext& context);
+void stage_answer(const StageContext& context);
+void stage_evaluate_text(const StageContext& context);
+void stage_report_text(const StageContext& context);
 
 }  // namespace linvox

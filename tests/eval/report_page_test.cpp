@@ -44,6 +44,21 @@ std::size_t occurrences(const std::string& text, const std::string& part) {
     return count;
 }
 
+TEST(ReportPage, ResponsesStandAsTheyAreAndSurviveTheFile) {
+    ReportInput in = small_input();
+    for (ReportAnswer& answer : in.answers) {
+        answer.transcript.reset();
+        answer.response = "2 + 3 = 5\n<b>#### 5</b>";
+    }
+    const Report report = report_from_json(report_to_json(build_report(std::move(in))));
+    EXPECT_EQ(report.input.answers[0].response, "2 + 3 = 5\n<b>#### 5</b>");
+    const auto data = nlohmann::json::parse(page_data(report, {}));
+    EXPECT_EQ(data["items"][0]["a"][0]["r"], "2 + 3 = 5\n<b>#### 5</b>");
+    EXPECT_FALSE(data["items"][0]["a"][0].contains("t"));
+    EXPECT_TRUE(data["metrics"][2]["proportion"]);
+    EXPECT_THAT(report_page(report, {}), Not(HasSubstr("<b>#### 5</b>")));
+}
+
 TEST(ReportPage, EscapesAllText) {
     ReportInput in = small_input();
     const std::string evil = "</script><img src=x onerror=alert(1)>'\"&";

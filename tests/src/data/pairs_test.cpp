@@ -218,6 +218,52 @@ TEST(Pairs, RecordingAsChosen) {
     EXPECT_EQ(build_pairs({group}, config).records.size(), 1U);
 }
 
+TEST(Pairs, TheReferenceStandsInWhereNoCandidateCanBeChosen) {
+    PairConfig config;
+    config.rule = "correct";
+    config.metrics = {{.name = "correct"}};
+    config.chosen_from = "either";
+    const auto judged = [](std::int32_t id, double correct) {
+        Candidate candidate = scored(id, 0.0);
+        candidate.scores = {{"correct", correct}};
+        return candidate;
+    };
+    CandidateRecord group = group_of({judged(1, 0), judged(2, 0)});
+    group.reference = judged(9, 1);
+    EXPECT_EQ(build_pairs({group}, config).records.at(0).chosen.answer.ids[0], 9);
+    group.candidates[1] = judged(2, 1);
+    EXPECT_EQ(build_pairs({group}, config).records.at(0).chosen.answer.ids[0], 2);
+    // All right: no wrong answer to reject, and the reference does not help.
+    group.candidates = {judged(1, 1), judged(2, 1)};
+    EXPECT_TRUE(build_pairs({group}, config).records.empty());
+}
+
+TEST(Pairs, TheNearestWrongAnswerComesFirst) {
+    PairConfig config;
+    config.rule = "correct";
+    config.metrics = {{.name = "correct"}};
+    config.rejected_per_chosen = 3;
+    const auto judged = [](std::vector<std::int32_t> ids, double correct) {
+        Candidate candidate;
+        candidate.answer.ids = std::move(ids);
+        candidate.scores = {{"correct", correct}};
+        return candidate;
+    };
+    // Edits to 5 6 7 8: three substitutions, one insertion, one substitution and one deletion.
+    const CandidateRecord group = group_of(
+        {judged({5, 6, 7, 8}, 1), judged({5, 1, 2, 3}, 0), judged({5, 6, 0, 7, 8}, 0), judged({5, 1, 7}, 0)});
+    const auto order = [&] {
+        std::vector<std::size_t> sizes;
+        const PairResult result = build_pairs({group}, config);
+        for (const Candidate& rejected : result.records.at(0).rejected)
+            sizes.push_back(rejected.answer.ids.size());
+        return sizes;
+    };
+    EXPECT_EQ(order(), (std::vector<std::size_t>{3, 5, 4}));  // the last candidate counts as the worst
+    config.rejected_order = "nearest";
+    EXPECT_EQ(order(), (std::vector<std::size_t>{5, 3, 4}));
+}
+
 TEST(Pairs, AShareOfPromptsTakesTheRecording) {
     PairConfig config = by_wer();
     config.chosen_from = "reference";

@@ -48,18 +48,56 @@ TEST(Recipe, RefusesWhatDoesNotFitTogether) {
     EXPECT_THAT(error_with({"model.num_kv_heads=2"}), testing::HasSubstr("head"));
 }
 
-TEST(Recipe, KeysAreFrozen) {
+TEST(Recipe, EveryTasksRecipeReads) {
+    for (const char* task : {"math", "text"}) {
+        const std::filesystem::path recipe = std::string(LINVOX_SOURCE_DIR "/recipes/") + task + "/lpo.toml";
+        const RecipeConfig config = read_recipe({recipe, "", {}});
+        EXPECT_EQ(config.task, task);
+        EXPECT_EQ(config.align.at(0).train.loss.main.kind, "lpo-ste");
+        EXPECT_LT(read_recipe({recipe, "tiny", {}}).sft.steps, config.sft.steps);
+    }
+}
+
+TEST(Recipe, AKeyOfAnotherTaskIsUnknown) {
+    const std::filesystem::path math = LINVOX_SOURCE_DIR "/recipes/math/lpo.toml";
+    const auto error_of = [&](const std::string& override_text) -> std::string {
+        try {
+            read_recipe({math, "", {override_text}});
+        } catch (const ConfigError& error) {
+            return error.what();
+        }
+        return "no error";
+    };
+    EXPECT_THAT(error_of("codec.codebook_size=64"), testing::HasSubstr("unknown key 'codec'"));
+    EXPECT_THAT(error_of("model.init_codes_from_codec=true"), testing::HasSubstr("init_codes_from_codec"));
+    EXPECT_THAT(error_of("answer.sampling.max_codes_per_unit=3"), testing::HasSubstr("max_codes_per_unit"));
+    EXPECT_THAT(error_of("data.layout=plain"), testing::HasSubstr("data.layout"));
+    EXPECT_THAT(error_of("sft.input_noise=0.1"), testing::HasSubstr("input_noise"));
+    EXPECT_THAT(error_of("data.manifest=x.jsonl"), testing::HasSubstr("test_manifest"));
+    EXPECT_THAT(error_of("task=maths"), testing::HasSubstr("did you mean 'math'?"));
+    EXPECT_THAT(error_with({"answer.samples=3"}), testing::HasSubstr("unknown key 'answer'"));
+}
+
+class RecipeKeys : public testing::TestWithParam<const char*> {};
+
+TEST_P(RecipeKeys, AreFrozen) {
     RecipeConfig config;
+    config.task = GetParam();
     config.align.resize(1);
     config.pairs.metrics.resize(1);
     std::string keys;
     for (const std::string& key : config_keys([&](ConfigVisitor& v) { config.visit(v); })) keys += key + "\n";
-    const std::filesystem::path golden = LINVOX_SOURCE_DIR "/tests/golden/config_keys.txt";
+    const std::string suffix = config.task == "tts" ? "" : "." + config.task;
+    const std::filesystem::path golden =
+        std::string(LINVOX_SOURCE_DIR "/tests/golden/config_keys") + suffix + ".txt";
     if (std::getenv("LINVOX_UPDATE_GOLDEN")) std::ofstream(golden) << keys;
     std::ifstream file(golden);
     const std::string expected((std::istreambuf_iterator<char>(file)), {});
     EXPECT_EQ(keys, expected) << "run with LINVOX_UPDATE_GOLDEN=1 when a key is meant to change";
 }
+
+INSTANTIATE_TEST_SUITE_P(Recipe, RecipeKeys, testing::Values("tts", "text", "math"),
+                         [](const auto& given) { return std::string(given.param); });
 
 }  // namespace
 }  // namespace linvox

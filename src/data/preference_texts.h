@@ -1,0 +1,60 @@
+// Foreign preference data in text form, one JSON object a line, as prompt turns with a preferred and rejected
+// answers. Token ids are records.h's; tokenising is the caller's.
+//
+//   trl              {"prompt": "...", "chosen": "...", "rejected": "..."}
+//   trl-chat         the same with lists of {"role", "content"}; `prompt` may be left out (or be a string)
+//   when the answers
+//                    repeat its turns
+//   trl-implicit     {"chosen": "...", "rejected": "..."}: the prompt is their common beginning
+//   ultrafeedback    {"instruction": "...", "completions": [{"response": "...", "overall_score": 7}, ...]}
+//   lpo-candidates   {"model_input": "...", "better_context": "...", "candidate_set": ["...", ...]}
+//
+// Not here: parquet and other binary forms (convert them first), unpaired data ("label").
+#pragma once
+
+#include <cstddef>
+#include <filesystem>
+#include <nlohmann/json_fwd.hpp>
+#include <string>
+#include <vector>
+
+namespace linvox {
+
+/// One message of a prompt.
+struct ChatTurn {
+    std::string role;  // system, user, assistant
+    std::string text;
+    bool operator==(const ChatTurn&) const = default;
+};
+
+struct PreferenceText {
+    std::vector<ChatTurn> prompt;
+    std::string chosen;
+    std::vector<std::string> rejected;  // at least one
+    std::size_t line = 0;
+};
+
+/// The names above.
+const std::vector<std::string>& preference_formats();
+
+/// The format of a record by its fields; DataError saying what is missing, or why it is refused.
+std::string preference_format_of(const nlohmann::json& record);
+
+/// One record of a known format. DataError naming the field: missing, of another type, a last message that is
+/// not the assistant's, a prompt that is not the beginning of the answers, no common beginning.
+PreferenceText parse_preference_text(const nlohmann::json& record, const std::string& format);
+
+/// A whole file. DataError with file and line for the first record that cannot be used: as
+/// parse_preference_text says, of another format than the first one, with an empty prompt or answer, or with
+/// equal answers. `linvox validate` lists all.
+std::vector<PreferenceText> read_preference_texts(const std::filesystem::path& path);
+
+/// What makes a parsed pair unusable, or "": an empty side, equal answers.
+std::string pair_problem(const PreferenceText& pair);
+
+/// End and turn marks that belong to a tokenizer or template ("</s>", "<|im_end|>", ...) at the edges of a
+/// text, in order; they would stand twice once the answer is encoded.
+std::vector<std::string> edge_marks(const std::string& text);
+std::string without_edge_marks(const std::string& text);
+
+}  // namespace linvox

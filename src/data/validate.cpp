@@ -1,0 +1,367 @@
+#include "src/data/validate.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <optional>
+
+#include "src/base/error.h"
+#include "src/base/text.h"
+#include "src/data/math_records.h"
+#include "src/data/preference_texts.h"
+#include "src/data/records.h"
+#include "src/text/math_answer.h"
+
+namespace linvox {
+namespace {
+
+using nlohmann::json;
+
+constexpr const char* kDropRecord = "drop the record";
+
+/// A file while it is looked at.
+struct Validator {
+    const Tokenise& tokenise;
+    ValidationReport report;
+    std::map<std::string, std::size_t> seen;                      // content to its first line
+    std::map<std::string, std::size_t> sides;                     // "prompt, chosen, rejected" to line
+    std::vector<std::pair<std::size_t, std::string>> last_words;  // line and end of each chosen answer
+    std::int64_t closed = 0;                                      // chosen answers that end a sentence
+
+    void add(const std::string& kind, std::size_t line, const std::string& detail) {
+        report.findings.push_back({kind, line, detail});
+    }
+};
+
+/// Strict JSON of one line: no repeated keys, an object.
+json parse_line(const std::string& text) {
+    std::vector<std::vector<std::string>> keys;
+    const json::parser_callback_t no_repeats = [&](int, json::parse_event_t event, json& parsed) {
+        if (event == json::parse_event_t::object_start) keys.emplace_back();
+        if (event == json::parse_event_t::object_end) keys.pop_back();
+        if (event != json::parse_event_t::key) return true;
+        const std::string key = parsed.get<std::string>();
+        LINVOX_REQUIRE(std::find(keys.back().begin(), keys.back().end(), key) == keys.back().end(), DataError,
+                       "the key \"{}\" stands twice", key);
+        keys.back().push_back(key);
+        return true;
+    };
+    json record = json::parse(text, no_repeats);
+    LINVOX_REQUIRE(record.is_object(), DataError, "a line must be a JSON object, found {}",
+                   record.type_name());
+    return record;
+}
+
+/// The start of a text, for messages.
+std::string shown(const std::string& text) {
+    constexpr std::size_t kShown = 40;
+    std::string start = text.substr(0, kShown);
+    // Never half a UTF-8 character.
+    while (start.size() < text.size() && !start.empty() &&
+           (static_cast<unsigned char>(text[start.size()]) & 0xC0) == 0x80)
+        start.pop_back();
+    std::replace(start.begin(), start.end(), '\n', ' ');
+    return start.size() < text.size() ? start + "..." : start;
+}
+
+bool closes_sentence(std::string text) {
+    text = trim(text);
+    while (!text.empty() && std::string_view("\"')]}*`").find(text.back()) != std::string_view::npos)
+        text.pop_back();
+    if (text.empty()) return false;
+    const auto last = static_cast<unsigned char>(text.back());
+    // Full-width marks and other scripts' letters are not judged.
+    return last >= 128 || std::string_view(".!?:;").find(text.back()) != std::string_view::npos ||
+           (last >= '0' && last <= '9');
+}
+
+/// True when the text at `prompt` is the beginning of the encoded whole.
+bool is_prefix(const Tokenise& tokenise, const std::string& prompt, const std::string& answer) {
+    const std::vector<std::int32_t> before = tokenise(prompt), whole = tokenise(prompt + answer);
+    return before.size() <= whole.size() && std::equal(before.begin(), before.end(), whole.begin());
+}
+
+/// Strings of a record that a pair consists of, with marks at their edges taken off. True when one changed.
+bool strip_edges(json& value) {
+    if (value.is_string()) {
+        const std::string text = value.get<std::string>(), stripped = without_edge_marks(text);
+        if (edge_marks(text).empty()) return false;
+        value = stripped;
+        return true;
+    }
+    bool changed = false;
+    if (value.is_array())
+        for (json& item : value)
+            changed =
+                strip_edges(item.is_object() && item.contains("content") ? item["content"] : item) || changed;
+    return changed;
+}
+
+void find_marks(Validator& v, const PreferenceText& pair, std::size_t line) {
+    const auto look = [&](const std::string& name, const std::string& text) {
+        const auto marks = edge_marks(text);
+        if (!marks.empty())
+            v.add("double-marks", line, fmt::format("{} has {} at its edge", name, join(marks, " ")));
+    };
+    look("chosen", pair.chosen);
+    for (const std::string& rejected : pair.rejected) look("rejected", rejected);
+    for (const ChatTurn& turn : pair.prompt) look("the prompt", turn.text);
+}
+
+/// The prompt as one text, as far as duplicates and prefixes are concerned.
+std::string joined_prompt(const PreferenceText& pair) {
+    std::string text;
+    for (const ChatTurn& turn : pair.prompt) text += turn.text;
+    return text;
+}
+
+void find_repeats(Validator& v, const PreferenceText& pair, const std::string& prompt, std::size_t line) {
+    for (const std::string& rejected : pair.rejected) {
+        const auto key = [&](const std::string& a, const std::string& b) {
+            return json{prompt, a, b}.dump();
+        };
+        const auto [same, fresh] = v.sides.emplace(key(pair.chosen, rejected), line);
+        if (!fresh) v.add("duplicate", line, fmt::format("the same pair as line {}", same->second));
+        const auto swapped = v.sides.find(key(rejected, pair.chosen));
+        if (swapped != v.sides.end() && swapped->second != line)
+            v.add("swapped-sides", line, fmt::format("line {} prefers the other answer", swapped->second));
+    }
+}
+
+/// Everything that is looked for in a parsed pair.
+void look_at_pair(Validator& v, const PreferenceText& pair, std::size_t line) {
+    const std::string problem = pair_problem(pair), prompt = joined_prompt(pair);
+    if (problem.find("same answer") != std::string::npos)
+        v.add("identical-answers", line, shown(pair.chosen));
+    else if (!problem.empty())
+        v.add("empty", line, problem);
+    find_marks(v, pair, line);
+    if (!problem.empty()) return;
+    find_repeats(v, pair, prompt, line);
+    for (const std::string& answer : {pair.chosen, pair.rejected.front()}) {
+        if (prompt.size() > 20 && answer.starts_with(prompt))
+            v.add("prompt-in-answer", line, shown(answer));
+        else if (v.tokenise && !is_prefix(v.tokenise, prompt, answer))
+            v.add("not-a-prefix", line,
+                  fmt::format("tokens join across the border: {} | {}", shown(prompt), shown(answer)));
+    }
+    v.last_words.emplace_back(line, pair.chosen);
+    v.closed += closes_sentence(pair.chosen);
+}
+
+/// Most answers of the file end a sentence: those that do not were probably cut by a length limit.
+void find_cut_answers(Validator& v) {
+    constexpr double kMost = 0.8;
+    if (v.last_words.size() < 10 ||
+        static_cast<double>(v.closed) < kMost * static_cast<double>(v.last_words.size()))
+        return;
+    for (const auto& [line, text] : v.last_words)
+        if (!closes_sentence(text))
+            v.add("cut-by-length", line,
+                  fmt::format("the chosen answer ends in '{}'",
+                              shown(text.substr(text.size() - std::min<std::size_t>(text.size(), 20)))));
+}
+
+/// Looks at one preference record; what --fix would make of it, or nothing when it is dropped.
+std::optional<std::string> check_preference(Validator& v, json record, std::size_t line) {
+    const std::size_t before = v.report.findings.size();
+    bool stripped = false;
+    try {
+        const std::string form = preference_format_of(record);
+        if (v.report.form.empty()) v.report.form = form;
+        if (form != v.report.form) {
+            v.add("mixed-forms", line, fmt::format("{} in a file of {}", form, v.report.form));
+        } else {
+            for (const char* field : {"finish_reason", "chosen_finish", "chosen_finish_reason"})
+                if (record.contains(field) && record[field] == "length")
+                    v.add("cut-answer", line, fmt::format("\"{}\" is \"length\"", field));
+            look_at_pair(v, parse_preference_text(record, form), line);
+        }
+    } catch (const DataError& error) {
+        v.add("schema", line, error.what());
+    } catch (const json::exception& error) {
+        v.add("schema", line, error.what());
+    }
+    bool keep = true;
+    for (std::size_t i = before; i < v.report.findings.size(); ++i) {
+        const ProblemKind& kind = problem_kind(v.report.findings[i].kind);
+        keep = keep && kind.fix != kDropRecord;
+        stripped = stripped || kind.name == "double-marks";
+    }
+    if (!keep) return std::nullopt;
+    if (!stripped) return record.dump();
+    for (const char* field : {"prompt", "chosen", "rejected"})
+        if (record.contains(field)) strip_edges(record[field]);
+    ++v.report.repaired;
+    return record.dump();
+}
+
+std::optional<std::string> check_math(Validator& v, const json& record, std::size_t line) {
+    const auto text = [&](const char* name) {
+        return record.contains(name) && record[name].is_string() ? trim(record[name].get<std::string>())
+                                                                 : std::string();
+    };
+    const std::string question = text("question"), answer = text("answer");
+    if (question.empty() || answer.empty()) {
+        v.add("empty", line, "\"question\" or \"answer\" is missing or empty");
+        return std::nullopt;
+    }
+    try {
+        LINVOX_REQUIRE(answer.find("####") != std::string::npos || last_boxed(answer), DataError,
+                       "the answer has neither '#### value' nor \\boxed{{value}}");
+        const std::string gold = gold_answer(answer);
+        if (!parse_math_value(gold).is_number) v.add("gold-not-a-number", line, gold);
+    } catch (const DataError& error) {
+        v.add("missing-gold", line, error.what());
+        return std::nullopt;
+    }
+    for (const std::string& equation : wrong_equations(answer)) v.add("wrong-step", line, equation);
+    const auto [same, fresh] = v.seen.emplace(question, line);
+    if (fresh) return record.dump();
+    v.add("duplicate", line, fmt::format("the same question as line {}", same->second));
+    return std::nullopt;
+}
+
+/// Linvox's own records have readers that check everything; their messages become findings.
+void check_native(Validator& v, const std::filesystem::path& path, const json& header) {
+    const std::string kind = header.value("kind", "pairs");
+    v.report.form = "linvox " + kind;
+    const auto note = [&](std::string message) {
+        const std::string start = path.string() + ":";
+        std::size_t line = 0;
+        if (message.starts_with(start)) {
+            message.erase(0, start.size());
+            const std::size_t end = message.find(':');
+            line = std::strtoull(message.c_str(), nullptr, 10);
+            if (end != std::string::npos && line > 0) message = trim(message.substr(end + 1));
+        }
+        v.add("schema", line, message);
+    };
+    try {
+        if (kind == "candidates")
+            v.report.records = static_cast<std::int64_t>(read_candidates(path).records.size());
+        else if (kind == "sft")
+            v.report.records = static_cast<std::int64_t>(read_sft_examples(path).records.size());
+        else
+            v.report.records = static_cast<std::int64_t>(read_preferences(path).records.size());
+    } catch (const DataError& error) {
+        for (const std::string& line : split(error.what(), '\n')) note(line);
+    }
+}
+
+bool is_native(const json& record) {
+    return record.value("format", "") == "linvox-preference" || record.contains("prompt_ids");
+}
+
+bool is_math(const json& record) { return record.contains("question") && record.contains("answer"); }
+
+}  // namespace
+
+const std::vector<ProblemKind>& problem_kinds() {
+    static const std::vector<ProblemKind> kinds = {
+        {"not-json", Severity::error, "the line is no JSON object", kDropRecord},
+        {"schema", Severity::error, "fields are missing or of the wrong kind", ""},
+        {"mixed-forms", Severity::error, "the record has another form than the first one", ""},
+        {"empty", Severity::error, "an empty prompt or answer", kDropRecord},
+        {"identical-answers", Severity::error, "chosen and rejected are the same", kDropRecord},
+        {"swapped-sides", Severity::error, "another record prefers what this one rejects", kDropRecord},
+        {"double-marks", Severity::error, "begin or end marks in the text, which encoding adds a second time",
+         "take the marks off"},
+        {"prompt-in-answer", Severity::error,
+         "the answer repeats the prompt, so the prompt would be learned as answer", ""},
+        {"not-a-prefix", Severity::error,
+         "the prompt's tokens are not the beginning of the whole's: a token spans the border", ""},
+        {"cut-answer", Severity::error, "the chosen answer was cut by a length limit", kDropRecord},
+        {"missing-gold", Severity::error, "the problem has no final answer", kDropRecord},
+        {"duplicate", Severity::warning, "the same content as an earlier record", kDropRecord},
+        {"cut-by-length", Severity::warning,
+         "the chosen answer ends in mid-sentence, unlike most of the file", ""},
+        {"gold-not-a-number", Severity::warning, "the final answer is compared as text", ""},
+        {"wrong-step", Severity::warning, "a worked step does not hold", ""},
+    };
+    return kinds;
+}
+
+const ProblemKind& problem_kind(const std::string& name) {
+    const auto& all = problem_kinds();
+    const auto found =
+        std::find_if(all.begin(), all.end(), [&](const ProblemKind& k) { return k.name == name; });
+    LINVOX_ASSERT(found != all.end(), "no problem kind '{}'", name);
+    return *found;
+}
+
+std::int64_t ValidationReport::count(Severity severity) const {
+    return std::count_if(findings.begin(), findings.end(),
+                         [&](const Finding& f) { return problem_kind(f.kind).severity == severity; });
+}
+
+std::int64_t ValidationReport::unfixable() const {
+    return std::count_if(findings.begin(), findings.end(), [](const Finding& f) {
+        const ProblemKind& kind = problem_kind(f.kind);
+        return kind.severity == Severity::error && kind.fix.empty();
+    });
+}
+
+ValidationReport validate_file(const std::filesystem::path& path, const Tokenise& tokenise) {
+    std::ifstream file(path, std::ios::binary);
+    LINVOX_REQUIRE(file.good() && !std::filesystem::is_directory(path), DataError, "{}: cannot be read",
+                   path.string());
+    Validator v{tokenise, {}, {}, {}, {}, 0};
+    std::size_t number = 0;
+    for (std::string line; std::getline(file, line);) {
+        ++number;
+        if (number == 1 && line.starts_with("\xEF\xBB\xBF")) line.erase(0, 3);
+        if (trim(line).empty()) continue;
+        json record;
+        try {
+            record = parse_line(line);
+        } catch (const std::exception& error) {
+            ++v.report.records;
+            ++v.report.dropped;
+            v.add("not-json", number, error.what());
+            continue;
+        }
+        if (v.report.records == 0 && is_native(record)) {
+            check_native(v, path, record);
+            return std::move(v.report);
+        }
+        ++v.report.records;
+        if (v.report.form.empty() && is_math(record)) v.report.form = "gsm8k";
+        const auto kept =
+            v.report.form == "gsm8k" ? check_math(v, record, number) : check_preference(v, record, number);
+        if (kept)
+            v.report.fixed_lines.push_back(*kept);
+        else
+            ++v.report.dropped;
+    }
+    find_cut_answers(v);
+    std::stable_sort(v.report.findings.begin(), v.report.findings.end(),
+                     [](const Finding& a, const Finding& b) { return a.line < b.line; });
+    LINVOX_REQUIRE(v.report.records > 0, DataError, "{}: holds no record", path.string());
+    return std::move(v.report);
+}
+
+std::string validation_text(const ValidationReport& report, const std::filesystem::path& path,
+                            std::size_t most) {
+    std::string text = fmt::format("{}: {} record(s), form {}; {} error(s), {} warning(s)\n", path.string(),
+                                   report.records, report.form.empty() ? "unknown" : report.form,
+                                   report.count(Severity::error), report.count(Severity::warning));
+    for (const ProblemKind& kind : problem_kinds()) {
+        std::vector<const Finding*> found;
+        for (const Finding& finding : report.findings)
+            if (finding.kind == kind.name) found.push_back(&finding);
+        if (found.empty()) continue;
+        text += fmt::format(
+            "\n{} {} ({}): {}\n  fix: {}\n", kind.severity == Severity::error ? "error" : "warning",
+            kind.name, found.size(), kind.doc,
+            kind.fix.empty() ? "by hand; --fix leaves it as it is" : "--fix will " + kind.fix);
+        for (std::size_t i = 0; i < std::min(most, found.size()); ++i)
+            text += fmt::format("  {}:{}: {}\n", path.string(), found[i]->line, found[i]->detail);
+        if (found.size() > most) text += fmt::format("  ... {} more\n", found.size() - most);
+    }
+    return text;
+}
+
+}  // namespace linvox

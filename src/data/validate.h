@@ -1,0 +1,57 @@
+// Finds what is wrong with a data file before any training: every problem with its line, counted by kind, and
+// a repaired copy where that is safe. Reads the forms of preference_texts.h, math problems (math_records.h)
+// and Linvox's own records (records.h). No model is loaded; the prefix check needs a tokenizer from the
+// caller.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <map>
+#include <string>
+#include <vector>
+
+namespace linvox {
+
+enum class Severity { error, warning };
+
+/// One kind of problem: a row of THE table, and what --fix does about it.
+struct ProblemKind {
+    std::string name;  // "identical-answers"
+    Severity severity = Severity::error;
+    std::string doc;  // what is wrong
+    std::string fix;  // what --fix does; "" when only the user can repair it
+};
+const std::vector<ProblemKind>& problem_kinds();
+const ProblemKind& problem_kind(const std::string& name);
+
+struct Finding {
+    std::string kind;
+    std::size_t line = 0;
+    std::string detail;  // what was found there
+};
+
+/// What validate_file() found. `fixed_lines` are the lines that remain with --fix, repaired.
+struct ValidationReport {
+    std::string form;  // "trl", "gsm8k", "linvox pairs", ...
+    std::int64_t records = 0;
+    std::vector<Finding> findings;  // in order of lines
+    std::vector<std::string> fixed_lines;
+    std::int64_t dropped = 0, repaired = 0;
+
+    std::int64_t count(Severity severity) const;
+    /// Errors for which there is no fix: a file is usable after --fix when this is 0.
+    std::int64_t unfixable() const;
+};
+
+/// Token ids of a text, for the prefix check; empty function: the check is left out.
+using Tokenise = std::function<std::vector<std::int32_t>(const std::string&)>;
+
+/// Reads the whole file, never stops at a problem. DataError only when it cannot be read at all.
+ValidationReport validate_file(const std::filesystem::path& path, const Tokenise& tokenise = {});
+
+/// Counts by kind, then up to `most` findings of each kind as FILE:LINE with the fix.
+std::string validation_text(const ValidationReport& report, const std::filesystem::path& path,
+                            std::size_t most = 5);
+
+}  // namespace linvox

@@ -1,0 +1,155 @@
+// answer (text and math): every model answers the held-out prompts with the same seeds and settings; beside
+// them stand the answers of the data.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+
+#include "src/base/error.h"
+#include "src/base/log.h"
+#include "src/base/rng.h"
+#include "src/generate/generate.h"
+#include "src/model/model_directory.h"
+#include "src/recipe/answered.h"
+#include "src/recipe/sampled.h"
+#include "src/recipe/spoken.h"
+#include "src/recipe/stages.h"
+#include "src/recipe/text_encoder.h"
+#include "src/train/reference_cache.h"
+
+namespace linvox {
+namespace {
+
+constexpr std::int64_t kScoreTokens = 4096;  // of a micro-batch, without gradients
+
+Answered blank_answer(const std::string& system, const TextItem& item, std::int64_t sample) {
+    return {system,
+            fmt::format("{}.{}", item.id, sample),
+            item.id,
+            item.split,
+            prompt_text(item.prompt),
+            {.gold = item.gold}};
+}
+
+std::vector<Answered> answers_of(const std::string& system, const Decoder& decoder,
+                                 const std::vector<TextItem>& items, const TextEncoder& encoder,
+                                 const RecipeConfig& config) {
+    std::vector<GenerationRequest> requests;
+    std::vector<Answered> answers;
+    for (const TextItem& item : items)
+        for (std::int64_t s = 0; s < config.answer.samples; ++s) {
+            requests.push_back({item.id, encoder.plan(item.prompt),
+                                mix_seed(static_cast<std::uint64_t>(config.seed), "answer", item.id, s)});
+            answers.push_back(blank_answer(system, item, s));
+        }
+    Progress progress("answer " + system, "prompts", static_cast<std::int64_t>(requests.size()));
+    std::int64_t done = 0;
+    generate(decoder, requests, restrict_to_text(config.answer.sampling.sampling, encoder),
+             [&](std::size_t i, GenerationResult&& result) {
+                 answers[i].answer.tokens = std::move(result.answer.ids);
+                 answers[i].answer.text = encoder.text(answers[i].answer.tokens);
+                 answers[i].answer.finish = result.finish;
+                 answers[i].answer.logprob_sum = result.logprob_sum;
+                 progress.update(++done);
+             });
+    progress.finish();
+    return answers;
+}
+
+ReferenceScores scores_under(const Decoder& decoder, const std::vector<SequenceGroup>& groups,
+                             const TextEncoder& encoder) {
+    ScoreConfig score;
+    score.vocab_begin = TextEncoder::eos;
+    score.vocab_end = encoder.size();
+    return score_reference(decoder, groups, score, kScoreTokens, ReferenceDetail::sums);
+}
+
+/// The log-probability of every answer under the start model.
+void score_by_start(std::vector<Answered>& answers, const Decoder& start, const std::vector<TextItem>& items,
+                    const TextEncoder& encoder) {
+    std::map<std::string, std::vector<std::int32_t>> prompts;
+    for (const TextItem& item : items) prompts[item.id] = encoder.prompt_ids(item.prompt);
+    std::vector<SequenceGroup> groups;
+    for (const Answered& a : answers)
+        groups.push_back({a.item, prompts.at(a.prompt), {{a.answer.tokens, {}}}});
+    const ReferenceScores scores = scores_under(start, groups, encoder);
+    for (std::size_t i = 0; i < answers.size(); ++i)
+        answers[i].answer.reference_logprob_sum =
+            scores.at(answer_digest(groups[i].prompt_ids, groups[i].answers[0])).logprob_sum;
+}
+
+/// The preferred and the rejected answers of a prompt's test pairs, in one group.
+std::vector<SequenceGroup> pair_groups(const std::vector<TextItem>& items, const TextEncoder& encoder) {
+    std::vector<SequenceGroup> groups;
+    for (const TextItem& item : items) {
+        if (item.rejected.empty()) continue;
+        groups.push_back(encoder.group(item.id, item.prompt, item.chosen));
+        for (const std::string& text : item.rejected)
+            groups.back().answers.push_back({encoder.answer_ids(text), {}});
+    }
+    return groups;
+}
+
+/// Test pairs of each prompt under a model and the start model, by prompt id.
+std::map<std::string, std::vector<PairLogprobs>> pair_logprobs(const std::vector<SequenceGroup>& groups,
+                                                               const ReferenceScores& model,
+                                                               const ReferenceScores& start) {
+    std::map<std::string, std::vector<PairLogprobs>> found;
+    for (const SequenceGroup& group : groups) {
+        const std::string chosen = answer_digest(group.prompt_ids, group.answers[0]);
+        for (std::size_t r = 1; r < group.answers.size(); ++r) {
+            const std::string rejected = answer_digest(group.prompt_ids, group.answers[r]);
+            found[group.id].push_back({model.at(chosen).logprob_sum, model.at(rejected).logprob_sum,
+                                       start.at(chosen).logprob_sum, start.at(rejected).logprob_sum,
+                                       model.at(chosen).token_count, model.at(rejected).token_count});
+        }
+    }
+    return found;
+}
+
+std::vector<Answered> gold_answers(const std::vector<TextItem>& items, const TextEncoder& encoder) {
+    std::vector<Answered> answers;
+    for (const TextItem& item : items) {
+        answers.push_back(blank_answer(kGoldSystem, item, 0));
+        answers.back().answer.text = item.chosen;
+        answers.back().answer.tokens = encoder.answer_ids(item.chosen);
+    }
+    return answers;
+}
+
+}  // namespace
+
+void stage_answer(const StageContext& context) {
+    const RecipeConfig& config = context.config;
+    const auto prepare = context.run.stage("prepare");
+    const TextEncoder encoder = TextEncoder::load(prepare);
+    std::vector<TextItem> items;
+    for (TextItem& item : read_text_items(prepare / "items.jsonl"))
+        if (std::find(config.answer.splits.begin(), config.answer.splits.end(), item.split) !=
+            config.answer.splits.end())
+            items.push_back(std::move(item));
+    LINVOX_REQUIRE(!items.empty(), DataError, "no held-out prompt to answer; answer.splits names the splits");
+    const Decoder start = load_model_directory(context.run.stage("sft") / "model");
+    std::vector<Answered> all = gold_answers(items, encoder);
+    const std::vector<SequenceGroup> pairs = pair_groups(items, encoder);
+    const ReferenceScores start_scores = scores_under(start, pairs, encoder);
+    const auto add = [&](const std::string& system, const Decoder& decoder) {
+        std::vector<Answered> answers = answers_of(system, decoder, items, encoder, config);
+        score_by_start(answers, start, items, encoder);
+        const bool is_start = system == kSftSystem;
+        const auto scored = pair_logprobs(
+            pairs, is_start ? start_scores : scores_under(decoder, pairs, encoder), start_scores);
+        for (Answered& a : answers) {
+            const auto found = scored.find(a.prompt);
+            if (found != scored.end()) a.answer.pairs = found->second;
+            a.answer.is_start = is_start;
+        }
+        std::move(answers.begin(), answers.end(), std::back_inserter(all));
+    };
+    add(kSftSystem, start);
+    for (const AlignRun& run : config.align)
+        add(run.name, load_model_directory(context.run.stage("align") / run.name / "model"));
+    write_answered(context.folder / "answered.jsonl", all);
+}
+
+}  // namespace linvox

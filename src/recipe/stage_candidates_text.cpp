@@ -1,0 +1,45 @@
+// candidates (math): several sampled answers to every prompt whose result the verifier knows.
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+
+#include "src/base/error.h"
+#include "src/model/model_directory.h"
+#include "src/recipe/prepared.h"
+#include "src/recipe/sampled.h"
+#include "src/recipe/stages.h"
+#include "src/recipe/text_encoder.h"
+#include "src/recipe/text_items.h"
+
+namespace linvox {
+namespace {
+
+CandidatePrompt candidate_prompt(const TextItem& item, const TextEncoder& encoder) {
+    CandidatePrompt prompt;
+    prompt.plan = encoder.plan(item.prompt);
+    prompt.record.info = {item.id, prompt.plan.prompt_ids, prompt_text(item.prompt), "", "math", "", ""};
+    const Role role = item.split == "valid" ? Role::watch : Role::train;
+    prompt.record.reference =
+        Candidate{.answer = {encoder.answer_ids(item.chosen), {}}, .source = "reference"};
+    prompt.record.info.meta_json = nlohmann::json{{"role", role_name(role)}, {"gold", item.gold}}.dump();
+    return prompt;
+}
+
+}  // namespace
+
+void stage_candidates_text(const StageContext& context) {
+    const auto prepare = context.run.stage("prepare");
+    const TextEncoder encoder = TextEncoder::load(prepare);
+    const auto items = read_text_items(prepare / "items.jsonl");
+    const bool has_prompts = !with_split(items, "prompts").empty();
+    std::vector<CandidatePrompt> prompts;
+    for (const TextItem& item : items)
+        if (item.split == (has_prompts ? "prompts" : "train") || item.split == "valid")
+            prompts.push_back(candidate_prompt(item, encoder));
+    const TextCandidatesConfig& config = context.config.text_candidates;
+    sample_candidates(context, std::move(prompts), config.per_prompt,
+                      restrict_to_text(config.sampling.sampling, encoder),
+                      {"candidates", encoder.size(), {TextEncoder::eos}, {}});
+}
+
+}  // namespace linvox

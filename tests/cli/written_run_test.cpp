@@ -1,0 +1,162 @@
+// The text and the math recipe through the program, on models that learn nothing in seconds: every stage
+// runs, the table and the report are there, and an interrupted run ends like a whole one. Then `linvox
+// validate`.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <csignal>
+
+#include "tests/cli/program.h"
+
+namespace linvox::test {
+namespace {
+
+namespace fs = std::filesystem;
+using testing::HasSubstr;
+using testing::Not;
+
+const std::string kModel = R"(
+[model]
+hidden_size = 32
+num_layers = 1
+num_heads = 2
+num_kv_heads = 1
+head_dim = 16
+intermediate_size = 64
+[[align]]
+name = "lpo"
+epochs = 1
+batch_pairs = 8
+[align.loss]
+kind = "lpo-ste"
+)";
+
+/// The worked solution is chosen where no sample is right, so that pairs do not depend on what the model has
+/// learned.
+fs::path write_math_recipe(const fs::path& folder) {
+    write_text(folder / "recipe.toml", R"(
+task = "math"
+[data.generate]
+steps = 1
+train = 60
+prompts = 12
+valid = 6
+test = 10
+unseen = 4
+[sft]
+steps = 12
+token_budget = 500
+evaluate_every = 6
+[candidates]
+per_prompt = 2
+[candidates.sampling]
+max_tokens = 12
+[pairs]
+rule = "correct"
+chosen_from = "either"
+[[pairs.metrics]]
+name = "correct"
+[answer]
+splits = ["test", "unseen"]
+[answer.sampling]
+max_tokens = 12
+)" + kModel);
+    return folder / "recipe.toml";
+}
+
+fs::path write_text_recipe(const fs::path& folder) {
+    std::string pairs;
+    for (int i = 0; i < 60; ++i) {
+        const std::string n = std::to_string(i);
+        pairs += R"({"prompt": "What comes after )" + n + R"(?", "chosen": "It is )" + std::to_string(i + 1) +
+                 R"(.", "rejected": "I do not know )" + n + R"(."})" + "\n";
+    }
+    write_text(folder / "preferences.jsonl", pairs);
+    write_text(folder / "recipe.toml", R"(
+task = "text"
+[data]
+manifest = "preferences.jsonl"
+pieces = 60
+[answer.sampling]
+max_tokens = 12
+[sft]
+steps = 12
+token_budget = 500
+evaluate_every = 6
+)" + kModel);
+    return folder / "recipe.toml";
+}
+
+std::string run_of(const fs::path& recipe, const fs::path& run) {
+    return "run " + recipe.string() + " --run " + run.string();
+}
+
+void expect_whole_run(const fs::path& recipe, const fs::path& run, const std::vector<std::string>& says) {
+    const Outcome first = linvox(run_of(recipe, run));
+    ASSERT_EQ(first.code, 0) << first.output;
+    for (const std::string& text : says) EXPECT_THAT(first.output, HasSubstr(text));
+    EXPECT_THAT(first.output, HasSubstr("LPO against SFT"));
+    for (const char* file : {"index.html", "report.json", "utterances.csv", "summary.md"})
+        EXPECT_GT(fs::file_size(run / "report" / file), 100U) << file;
+    EXPECT_THAT(linvox(run_of(recipe, run)).output, HasSubstr("[report] unchanged, skipped"));
+}
+
+TEST(WrittenRun, MathEndsWithTableAndReport) {
+    const fs::path folder = test_folder();
+    expect_whole_run(write_math_recipe(folder), folder / "run",
+                     {"em.numeric", "em.numeric.unseen", "data (ceiling)"});
+    EXPECT_THAT(read_text(folder / "run/report/report.json"), HasSubstr("mcnemar exact"));
+}
+
+TEST(WrittenRun, TextEndsWithTableAndReport) {
+    const fs::path folder = test_folder();
+    expect_whole_run(write_text_recipe(folder), folder / "run",
+                     {"pref.ranking", "pref.loss", "text.distinct2"});
+}
+
+TEST(WrittenRun, GoesOnAfterCtrlCToTheSameResult) {
+    const fs::path folder = test_folder();
+    const fs::path recipe = write_math_recipe(folder);
+    ASSERT_EQ(linvox(run_of(recipe, folder / "whole")).code, 0);
+    for (const char* stage : {"sft", "candidates", "answer"}) {
+        Process process(run_of(recipe, folder / "stopped"), folder / "stopped.log");
+        ASSERT_TRUE(process.wait_for(folder / "stopped/stages" / stage / "started.json")) << stage;
+        process.stop(SIGINT);
+    }
+    ASSERT_EQ(linvox(run_of(recipe, folder / "stopped")).code, 0);
+    for (const char* file : {"stages/align/lpo/model/model.safetensors", "stages/evaluate/evaluated.jsonl"})
+        EXPECT_EQ(read_text(folder / "stopped" / file), read_text(folder / "whole" / file)) << file;
+}
+
+TEST(WrittenRun, BadDataEndsWithOneErrorThatNamesTheLine) {
+    const fs::path folder = test_folder();
+    const fs::path recipe = write_text_recipe(folder);
+    write_text(folder / "preferences.jsonl", R"({"prompt": "a", "chosen": "b", "rejected": "c"}
+{"prompt": "a", "chosen": "b", "rejected": "b"}
+)");
+    const Outcome outcome = linvox(run_of(recipe, folder / "run"));
+    EXPECT_EQ(outcome.code, 2);
+    EXPECT_THAT(outcome.output, HasSubstr("preferences.jsonl:2"));
+    EXPECT_THAT(outcome.output, HasSubstr("linvox validate"));
+    EXPECT_THAT(outcome.output, Not(HasSubstr("please report")));
+}
+
+TEST(Validate, ExitCodeSaysWhetherErrorsRemain) {
+    const fs::path folder = test_folder();
+    const fs::path file = folder / "data.jsonl", fixed = folder / "fixed.jsonl";
+    write_text(file, R"({"prompt": "a", "chosen": "b", "rejected": "c"}
+{"prompt": "a", "chosen": "b", "rejected": "b"}
+)");
+    const Outcome found = linvox("validate " + file.string());
+    EXPECT_EQ(found.code, 2);
+    EXPECT_THAT(found.output, HasSubstr("data.jsonl:2"));
+    EXPECT_EQ(linvox("validate " + file.string() + " --fix " + fixed.string()).code, 0);
+    EXPECT_EQ(linvox("validate " + fixed.string()).code, 0);
+    EXPECT_EQ(linvox("validate " + file.string() + " --fix " + fixed.string()).code, 2);  // it exists by now
+    EXPECT_EQ(linvox("validate " + (folder / "none.jsonl").string()).code, 2);
+    write_text(file, R"({"prompt": "a", "chosen": 1, "rejected": "b"})");
+    EXPECT_EQ(linvox("validate " + file.string() + " --fix " + (folder / "other.jsonl").string()).code, 2);
+}
+
+}  // namespace
+}  // namespace linvox::test

@@ -1,0 +1,58 @@
+#include "src/recipe/text_encoder.h"
+
+#include <gmock/gmock.h>
+
+#include "src/base/error.h"
+#include "src/base/files.h"
+#include "src/text/sentencepiece_tokenizer.h"
+
+namespace linvox {
+namespace {
+
+using testing::HasSubstr;
+
+const std::vector<std::string> kTexts = {"Mia has 37 shells.", "37 + 8 = 45\n#### 45"};
+
+TEST(TextEncoder, PromptIsAPrefixThatEndsInTheAssistantsRole) {
+    const TextEncoder encoder = TextEncoder::from_words(kTexts);
+    const std::vector<ChatTurn> prompt = {{"user", kTexts[0]}};
+    const SequenceGroup group = encoder.group("a", prompt, kTexts[1]);
+    EXPECT_EQ(group.prompt_ids.front(), TextEncoder::bos);
+    EXPECT_EQ(group.prompt_ids[1], 4);
+    EXPECT_EQ(group.prompt_ids.back(), 5);
+    EXPECT_EQ(group.answers[0].ids.back(), TextEncoder::eos);
+    EXPECT_EQ(group.prompt_ids.size(), 1U + 1 + 6 + 1);  // BOS USER, Mia has 7 3 shells ., ASSISTANT
+    EXPECT_EQ(encoder.text(group.answers[0].ids), kTexts[1]);
+    EXPECT_EQ(encoder.plan(prompt).stop_id, TextEncoder::eos);
+    EXPECT_EQ(encoder.plan(prompt).prompt_ids, group.prompt_ids);
+}
+
+TEST(TextEncoder, SavedAndLoadedAlike) {
+    const auto folder = std::filesystem::path(testing::TempDir()) / "encoder";
+    ensure_directory(folder);
+    for (const bool words : {true, false}) {
+        const TextEncoder encoder = words ? TextEncoder::from_words(kTexts)
+                                          : TextEncoder::from_pieces(train_sentencepiece(
+                                                kTexts, {.vocabulary_size = 30, .kind = "char"}));
+        encoder.save(folder);
+        const TextEncoder again = TextEncoder::load(folder);
+        EXPECT_EQ(again.size(), encoder.size());
+        EXPECT_EQ(again.kind(), encoder.kind());
+        EXPECT_EQ(again.answer_ids(kTexts[0]), encoder.answer_ids(kTexts[0]));
+        EXPECT_EQ(again.text(again.answer_ids(kTexts[0])), kTexts[0]);
+    }
+}
+
+TEST(TextEncoder, NamesWhatItDoesNotKnow) {
+    const TextEncoder encoder = TextEncoder::from_words(kTexts);
+    try {
+        encoder.answer_ids("Mia has shoes");
+        FAIL();
+    } catch (const DataError& error) {
+        EXPECT_THAT(error.what(), HasSubstr("'shoes'"));
+    }
+    EXPECT_THROW(encoder.prompt_ids({{"robot", "Mia"}}), DataError);
+}
+
+}  // namespace
+}  // namespace linvox
