@@ -11,6 +11,7 @@
 #include "src/cli/commands.h"
 #include "src/cli/commands_tokenize.h"
 #include "src/cli/commands_validate.h"
+#include "src/cli/parse_models.h"
 #include "src/recipe/recipe.h"
 #include "src/recipe/version.h"
 
@@ -138,6 +139,7 @@ int parse_and_run(int argc, char** argv) {
     TokenizeArguments tokenize;
     add_tokenize(app, tokenize);
     app.add_subcommand("templates", "list the chat templates")->callback(command_templates);
+    add_model_commands(app);
     check_command(app, argc, argv);
     try {
         app.parse(argc, argv);

@@ -1,4 +1,4 @@
-// The command line (CLI11 lives in parse.cpp alone).
+// The command line (CLI11 lives in parse.cpp and parse_models.cpp alone).
 #pragma once
 
 namespace linvox {

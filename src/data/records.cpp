@@ -48,6 +48,7 @@ json candidate_json(const Candidate& candidate) {
     json object = origin_json(candidate);
     object["ids"] = candidate.answer.ids;
     if (!candidate.answer.given.empty()) object["given"] = given_json(candidate.answer);
+    if (!candidate.token_logprobs.empty()) object["logprobs"] = candidate.token_logprobs;
     object["finish"] = finish_name(candidate.finish);
     object["scores"] = scores_json(candidate.scores);
     return object;

@@ -43,6 +43,7 @@ struct Candidate {
     std::string model;                           // digest of the weights that sampled it; "" unknown
     std::string audio;                           // path of a waveform; "" none
     std::optional<std::string> transcript;       // of a recogniser; "" is valid: nothing heard
+    std::vector<float> token_logprobs;           // of the sampled tokens, nats; empty: not kept
     std::map<std::string, double> meta;          // counts of the sampler: "capped_units"
     std::map<std::string, std::string> perturb;  // kind, begin, end, seed of a perturbation
     bool operator==(const Candidate&) const = default;

@@ -105,7 +105,7 @@ Candidate parse_candidate(const json& object, const std::string& where, ReadCont
                    object.type_name());
     refuse_unsupported(object, where + ".");
     std::vector<std::string> known = kOriginFields;
-    known.insert(known.end(), {"ids", "given", "finish", "scores"});
+    known.insert(known.end(), {"ids", "given", "finish", "scores", "logprobs"});
     require_known_fields(object, where + ": ", known);
     Candidate candidate;
     json origin = object;
@@ -115,6 +115,8 @@ Candidate parse_candidate(const json& object, const std::string& where, ReadCont
                    "{} has no \"finish\"; a sampled answer must say whether it stopped by itself", where);
     if (object.contains("finish")) candidate.finish = parse_finish(object["finish"], where + ".finish");
     if (object.contains("scores")) candidate.scores = parse_scores(object["scores"], where + ".scores");
+    if (object.contains("logprobs"))
+        candidate.token_logprobs = object["logprobs"].get<std::vector<float>>();
     LINVOX_REQUIRE(object.contains("ids"), DataError, "{} has no \"ids\"", where);
     parse_answer(candidate, object["ids"], object.contains("given") ? &object["given"] : nullptr,
                  where + ".ids", context);

@@ -9,6 +9,7 @@
 #include "src/base/error.h"
 #include "src/base/log.h"
 #include "src/generate/incremental_decoder.h"
+#include "src/generate/sampling_range.h"
 #include "src/model/parallel_ranges.h"
 #include "src/model/row_kernels.h"
 
@@ -21,6 +22,7 @@ constexpr std::int64_t kStepTokens = 2048;  // new tokens a step takes on by adm
 struct Row {
     std::size_t index = 0;  // of the request
     const GenerationPlan* plan = nullptr;
+    std::vector<std::int32_t> ends;  // ids that end a unit or the answer
     std::int64_t slot = 0;
     std::int64_t fed = 0;               // tokens in the cache
     std::vector<std::int32_t> pending;  // tokens to feed next
@@ -35,48 +37,6 @@ struct Row {
         return aligned() && codes >= config.max_codes_per_unit;
     }
 };
-
-/// The range of the softmax, and which of its ids are control ids.
-struct SamplingRange {
-    std::int64_t begin, end, control_end;
-};
-
-SamplingRange sampling_range(const SamplingConfig& config, std::int64_t vocab_size) {
-    if (config.vocab_begin == 0 && config.vocab_end == 0) return {0, vocab_size, 0};
-    LINVOX_ASSERT(0 <= config.vocab_begin && config.vocab_begin + config.control_ids < config.vocab_end &&
-                      config.vocab_end <= vocab_size,
-                  "[{}, {}) with {} control ids is not a range of the {} ids", config.vocab_begin,
-                  config.vocab_end, config.control_ids, vocab_size);
-    return {config.vocab_begin, config.vocab_end, config.vocab_begin + config.control_ids};
-}
-
-void check_request(const GenerationRequest& request, const SamplingRange& range, const ModelConfig& config,
-                   std::int64_t max_tokens) {
-    const GenerationPlan& plan = request.plan;
-    LINVOX_REQUIRE(!plan.prompt_ids.empty(), DataError, "request '{}': the prompt is empty", request.id);
-    const bool aligned = plan.boundary_id >= 0;
-    LINVOX_REQUIRE(!aligned || !plan.forced.empty(), DataError, "request '{}': has no text unit to speak",
-                   request.id);
-    const std::int64_t end_id = aligned ? plan.boundary_id : plan.stop_id;
-    LINVOX_REQUIRE(end_id >= range.begin && end_id < range.end, DataError,
-                   "request '{}': the {} id {} lies outside the ids that may be sampled, [{}, {})",
-                   request.id, aligned ? "boundary" : "stop", end_id, range.begin, range.end);
-    std::vector<std::int32_t> ids = plan.prompt_ids;
-    for (const auto& forced : plan.forced) ids.insert(ids.end(), forced.begin(), forced.end());
-    for (const std::int32_t id : ids)
-        LINVOX_REQUIRE(id >= 0 && id < config.vocab_size, DataError,
-                       "request '{}': the id {} lies outside the model's vocabulary of {}", request.id, id,
-                       config.vocab_size);
-    const auto prompt = static_cast<std::int64_t>(plan.prompt_ids.size());
-    const auto forced = static_cast<std::int64_t>(aligned ? plan.forced[0].size() : 0);
-    LINVOX_REQUIRE(
-        prompt + forced < config.max_position_embeddings, DataError,
-        "request '{}': {} prompt tokens leave no room in the model's context of {}; shorten the prompt",
-        request.id, prompt + forced, config.max_position_embeddings);
-    LINVOX_REQUIRE(forced < max_tokens, DataError,
-                   "request '{}': max_tokens is {}, the first unit alone feeds {}; raise it", request.id,
-                   max_tokens, forced);
-}
 
 /// Records tokens that are fed, not predicted.
 void append_given(Row& row, const std::vector<std::int32_t>& ids) {
@@ -95,8 +55,9 @@ bool advance(Row& row, std::int32_t id) {
     row.pending = {id};
     const auto length = [&] { return static_cast<std::int64_t>(answer.ids.size()); };
     if (!row.aligned()) {
-        row.result.finish = id == row.plan->stop_id ? "stop" : "length";
-        return id == row.plan->stop_id || length() >= row.room;
+        const bool stopped = std::find(row.ends.begin(), row.ends.end(), id) != row.ends.end();
+        row.result.finish = stopped ? "stop" : "length";
+        return stopped || length() >= row.room;
     }
     row.result.finish = "length";
     if (id != row.plan->boundary_id) {
@@ -124,7 +85,8 @@ public:
           context_(decoder.config.max_position_embeddings),
           order_(longest_first()),
           decoder_(decoder, slots(), checked_capacity(decoder.config),
-                   config.bfloat16 ? Compute::bfloat16 : Compute::as_weights, range_.begin, range_.end) {}
+                   config.bfloat16 ? Compute::bfloat16 : Compute::as_weights, range_.begin, range_.end,
+                   range_.extra) {}
 
     void run(const std::function<void(std::size_t, GenerationResult&&)>& done) {
         while (admit() || !rows_.empty()) {
@@ -181,6 +143,7 @@ private:
             const GenerationRequest& request = requests_[order_[next_]];
             Row row{order_[next_],
                     &request.plan,
+                    end_ids(request),
                     decoder_.take_slot(),
                     0,
                     request.plan.prompt_ids,
@@ -214,12 +177,36 @@ private:
     /// Indices into the logits that the row must not draw now.
     void bar(const Row& row, std::vector<std::int32_t>& barred) const {
         barred.clear();
-        const std::int64_t end_id = row.aligned() ? row.plan->boundary_id : row.plan->stop_id;
+        const auto is_end = [&](std::int64_t id) {
+            return std::find(row.ends.begin(), row.ends.end(), id) != row.ends.end();
+        };
         for (std::int64_t id = range_.begin; id < range_.control_end; ++id)
-            if (id != end_id) barred.push_back(static_cast<std::int32_t>(id - range_.begin));
+            if (!is_end(id)) barred.push_back(static_cast<std::int32_t>(id - range_.begin));
         const auto said = row.aligned() ? row.codes : static_cast<std::int64_t>(row.result.answer.ids.size());
         if (said < config_.min_codes_per_unit)
-            barred.push_back(static_cast<std::int32_t>(end_id - range_.begin));
+            for (const std::int32_t id : row.ends) barred.push_back(range_.column(id));
+    }
+
+    /// What penalty and repetition-aware sampling look at; empty where neither is on.
+    void look_back(const Row& row, TokenHistory& history) const {
+        history.penalised.clear();
+        history.ras.clear();
+        const std::vector<std::int32_t>&prompt = row.plan->prompt_ids, &answer = row.result.answer.ids;
+        const auto last = [](const std::vector<std::int32_t>& ids, std::size_t count) {
+            return std::span(ids).last(std::min(count, ids.size()));
+        };
+        if (config_.repetition_penalty != 1.0) {
+            const std::size_t window = config_.repetition_window > 0
+                                           ? static_cast<std::size_t>(config_.repetition_window)
+                                           : prompt.size() + answer.size();
+            const auto said = last(answer, window);
+            for (const std::int32_t id : said) history.penalised.push_back(range_.column(id));
+            for (const std::int32_t id : last(prompt, window - said.size()))
+                history.penalised.push_back(range_.column(id));
+        }
+        if (config_.ras_window > 0)
+            for (const std::int32_t id : last(answer, static_cast<std::size_t>(config_.ras_window)))
+                history.ras.push_back(range_.column(id));
     }
 
     /// Chooses each row's next id and adds its log-probability to the row.
@@ -232,12 +219,15 @@ private:
         parallel_ranges(count, 8, [&](std::int64_t begin, std::int64_t end) {
             SamplerScratch scratch;
             std::vector<std::int32_t> barred;
+            TokenHistory history;
             for (std::int64_t r = begin; r < end; ++r) {
                 Row& row = rows_[r];
                 bar(row, barred);
+                look_back(row, history);
                 const std::span<const float> line(values + r * width, static_cast<std::size_t>(width));
-                chosen[r] = row.at_cap(config_) ? row.plan->boundary_id - range_.begin
-                                                : sample_index(line, barred, config_, row.rng, scratch);
+                chosen[r] = row.at_cap(config_)
+                                ? range_.column(row.plan->boundary_id)
+                                : sample_token(line, barred, history, config_, row.rng, scratch);
             }
             pick_logprob_forward(pick, begin, end);
         });
@@ -249,7 +239,8 @@ private:
             rows_[r].result.capped_units += rows_[r].at_cap(config_);
             rows_[r].result.logprob_sum += logprob[r];
             ++rows_[r].result.scored_tokens;
-            ids.push_back(static_cast<std::int32_t>(chosen[r] + range_.begin));
+            if (config_.token_logprobs) rows_[r].result.token_logprobs.push_back(logprob[r]);
+            ids.push_back(range_.id(chosen[r]));
         }
         return ids;
     }

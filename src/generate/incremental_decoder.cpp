@@ -2,14 +2,15 @@
 
 #include <ATen/TensorOperators.h>
 #include <ATen/core/grad_mode.h>
+#include <ATen/ops/cat.h>
 #include <ATen/ops/embedding.h>
 #include <ATen/ops/empty.h>
-#include <ATen/ops/linear.h>
 #include <ATen/ops/mm.h>
 #include <fmt/format.h>
 
 #include "src/base/error.h"
 #include "src/model/layer_ops.h"
+#include "src/model/lora.h"
 
 namespace linvox {
 namespace {
@@ -33,14 +34,21 @@ at::Tensor index_tensor(const std::vector<std::int64_t>& values) {
 }  // namespace
 
 IncrementalDecoder::IncrementalDecoder(const Decoder& decoder, std::int64_t slots, std::int64_t positions,
-                                       Compute compute, std::int64_t vocab_begin, std::int64_t vocab_end)
+                                       Compute compute, std::int64_t vocab_begin, std::int64_t vocab_end,
+                                       const std::vector<std::int32_t>& extra_ids)
     : epsilon_(decoder.config.rms_norm_eps), dtypes_(generation_dtypes(decoder, compute)) {
     const at::NoGradGuard no_grad;
     embedding_VD_ = decoder.embedding_VD.detach();
     first_norm_D_ = decoder.layers[0].input_norm_D.detach().to(dtypes_.residual);
-    head_DR_ = head_weight(decoder).detach().slice(0, vocab_begin, vocab_end).to(dtypes_.product).t();
+    at::Tensor head_RD = head_weight(decoder).detach().slice(0, vocab_begin, vocab_end);
+    if (!extra_ids.empty()) {
+        const at::Tensor extra = index_tensor({extra_ids.begin(), extra_ids.end()});
+        head_RD = at::cat({head_RD, head_weight(decoder).detach().index_select(0, extra)});
+    }
+    head_DR_ = head_RD.to(dtypes_.product).t();
+    const Decoder merged = merged_lora(decoder);
     for (std::size_t i = 0; i < decoder.layers.size(); ++i)
-        layers_.push_back(layer_products(decoder, i, dtypes_));
+        layers_.push_back(layer_products(merged, i, dtypes_));
     cache_ = make_kv_cache(decoder.config, slots, positions, dtypes_.product);
 }
 
@@ -68,13 +76,11 @@ at::Tensor IncrementalDecoder::run(const std::vector<NewToken>& tokens,
     auto [x_TD, y_TD] = residual_norm({}, embedded, first_norm_D_, epsilon_, {});
     for (std::size_t i = 0; i < layers_.size(); ++i) {
         const LayerProducts& layer = layers_[i];
-        at::Tensor qkv_TW = at::linear(y_TD, layer.qkv_weight, layer.qkv_bias);
+        at::Tensor qkv_TW = project(layer.qkv, y_TD);
         if (layer.q_norm.defined()) qkv_TW = norm_heads(qkv_TW, layer, epsilon_);
         const at::Tensor mixed = cached_attention(cache_, static_cast<std::int64_t>(i), qkv_TW, places);
-        std::tie(x_TD, y_TD) =
-            residual_norm(x_TD, at::linear(mixed, layer.o_weight), layer.post_norm, epsilon_, {});
-        const at::Tensor mlp_TD =
-            at::linear(swiglu(at::linear(y_TD, layer.gate_up_weight)), layer.down_weight);
+        std::tie(x_TD, y_TD) = residual_norm(x_TD, project(layer.o, mixed), layer.post_norm, epsilon_, {});
+        const at::Tensor mlp_TD = project(layer.down, swiglu(project(layer.gate_up, y_TD)));
         std::tie(x_TD, y_TD) = residual_norm(x_TD, mlp_TD, layer.next_norm, epsilon_, {});
     }
     return at::mm(y_TD.index_select(0, index_tensor(rows)), head_DR_).to(at::kFloat).contiguous();

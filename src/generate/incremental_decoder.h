@@ -23,13 +23,15 @@ class IncrementalDecoder {
 public:
     /// CPU models only (UserError otherwise). Places for `slots` sequences of up to `positions` tokens.
     IncrementalDecoder(const Decoder& decoder, std::int64_t slots, std::int64_t positions, Compute compute,
-                       std::int64_t vocab_begin, std::int64_t vocab_end);
+                       std::int64_t vocab_begin, std::int64_t vocab_end,
+                       const std::vector<std::int32_t>& extra_ids = {});
 
     std::int64_t take_slot();
     void give_slot(std::int64_t slot);
     std::int64_t free_slots() const { return static_cast<std::int64_t>(cache_.free_slots.size()); }
 
-    /// Runs the tokens and returns float32 logits [rows, vocab_end - vocab_begin] of the tokens at `rows`.
+    /// Runs the tokens and returns float32 logits [rows, vocab_end - vocab_begin + extra ids] of the tokens
+    /// at `rows`.
     at::Tensor run(const std::vector<NewToken>& tokens, const std::vector<std::int64_t>& rows);
 
 private:

@@ -86,6 +86,32 @@ double keep_top(const std::vector<float>& weights, const SamplingConfig& config,
     return kept;
 }
 
+/// Takes away what weighs less than min_p; the most probable weighs 1. Returns the mass of the rest.
+double drop_below(std::vector<float>& weights, double min_p, std::vector<std::int32_t>& order) {
+    std::erase_if(order, [&](std::int32_t index) { return weights[index] < min_p; });
+    double mass = 0.0;
+    if (!order.empty()) {
+        for (const std::int32_t index : order) mass += weights[index];
+        return mass;
+    }
+    for (float& weight : weights) {
+        if (weight < min_p) weight = 0.0f;
+        mass += weight;
+    }
+    return mass;
+}
+
+/// Every index of the window once, however often it stands there.
+void penalise(std::span<const float> logits, std::span<const std::int32_t> window, double penalty,
+              std::vector<float>& penalised) {
+    for (const std::int32_t index : window) {
+        if (index < 0) continue;
+        const double logit = logits[static_cast<std::size_t>(index)];
+        penalised[static_cast<std::size_t>(index)] =
+            static_cast<float>(logit > 0.0 ? logit / penalty : logit * penalty);
+    }
+}
+
 }  // namespace
 
 std::int32_t sample_index(std::span<const float> logits, std::span<const std::int32_t> barred,
@@ -105,7 +131,24 @@ std::int32_t sample_index(std::span<const float> logits, std::span<const std::in
         }
     scratch.order.clear();
     if (config.top_k > 0 || config.top_p < 1.0) mass = keep_top(scratch.weights, config, scratch.order);
+    if (config.min_p > 0.0) mass = drop_below(scratch.weights, config.min_p, scratch.order);
     return draw(scratch.weights, scratch.order, rng.uniform() * mass);
+}
+
+std::int32_t sample_token(std::span<const float> logits, std::span<const std::int32_t> barred,
+                          const TokenHistory& history, const SamplingConfig& config, Rng& rng,
+                          SamplerScratch& scratch) {
+    if (config.repetition_penalty != 1.0) {
+        scratch.penalised.assign(logits.begin(), logits.end());
+        penalise(logits, history.penalised, config.repetition_penalty, scratch.penalised);
+        logits = scratch.penalised;
+    }
+    const std::int32_t first = sample_index(logits, barred, config, rng, scratch);
+    if (config.ras_window <= 0 || config.temperature <= 0.0) return first;
+    const auto seen = std::count(history.ras.begin(), history.ras.end(), first);
+    if (static_cast<double>(seen) <= config.ras_threshold * static_cast<double>(config.ras_window))
+        return first;
+    return sample_index(logits, barred, {.temperature = config.temperature}, rng, scratch);
 }
 
 }  // namespace linvox

@@ -85,6 +85,11 @@ at::Tensor packed_attention_composite(const at::Tensor& qkv_TW, const AttentionP
     return at::cat(outs, 0);
 }
 
+at::Tensor dropped(const at::Tensor& x, const DropoutSite& dropout) {
+    if (dropout.probability <= 0.0) return x;
+    return x * dropout_scale(x, dropout_key(dropout.probability, dropout.seed, dropout.place));
+}
+
 at::Tensor swiglu_composite(const at::Tensor& gate_up_TW) {
     const auto halves = gate_up_TW.chunk(2, -1);
     return at::silu(halves[0]) * halves[1];

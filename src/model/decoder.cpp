@@ -2,7 +2,6 @@
 
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/embedding.h>
-#include <ATen/ops/linear.h>
 #include <fmt/format.h>
 
 #include "src/base/error.h"
@@ -38,21 +37,29 @@ std::shared_ptr<const AttentionPlan> attention_plan(const ModelConfig& config, c
     return plan;
 }
 
+constexpr std::uint64_t kLoraPlaces = 1 << 20;  // dropout places behind those of the layers
+
 struct LayerPass {
     std::shared_ptr<const AttentionPlan> plan;
     double epsilon = 1e-6;
     DropoutSite attention_dropout, mlp_dropout;
+    DropoutSite lora_dropout;  // of the layer's first group of adapters; the others follow
+
+    DropoutSite lora_site(std::uint64_t group) const {
+        return {lora_dropout.probability, lora_dropout.seed, lora_dropout.place + group};
+    }
 };
 
 /// (x, y) to (x, y): the residual stream, and its normed copy that the next layer multiplies.
 std::pair<at::Tensor, at::Tensor> layer_forward(const at::Tensor& x_TD, const at::Tensor& y_TD,
                                                 const LayerProducts& layer, const LayerPass& pass) {
-    at::Tensor qkv_TW = at::linear(y_TD, layer.qkv_weight, layer.qkv_bias);
+    at::Tensor qkv_TW = project(layer.qkv, y_TD, pass.lora_site(0));
     if (layer.q_norm.defined()) qkv_TW = norm_heads(qkv_TW, layer, pass.epsilon);
-    const at::Tensor attention_TD = at::linear(packed_attention(qkv_TW, pass.plan), layer.o_weight);
+    const at::Tensor attention_TD = project(layer.o, packed_attention(qkv_TW, pass.plan), pass.lora_site(1));
     const auto [x_mid, y_mid] =
         residual_norm(x_TD, attention_TD, layer.post_norm, pass.epsilon, pass.attention_dropout);
-    const at::Tensor mlp_TD = at::linear(swiglu(at::linear(y_mid, layer.gate_up_weight)), layer.down_weight);
+    const at::Tensor inner_TF = swiglu(project(layer.gate_up, y_mid, pass.lora_site(2)));
+    const at::Tensor mlp_TD = project(layer.down, inner_TF, pass.lora_site(3));
     return residual_norm(x_mid, mlp_TD, layer.next_norm, pass.epsilon, pass.mlp_dropout);
 }
 
@@ -61,8 +68,8 @@ std::pair<at::Tensor, at::Tensor> layer_recomputed(const at::Tensor& x_TD, const
     std::vector<at::Tensor> inputs{x_TD, y_TD};
     for (const at::Tensor& weight : layer.list()) inputs.push_back(weight);
     const auto outputs = recomputed(
-        [pass](const std::vector<at::Tensor>& given) -> std::vector<at::Tensor> {
-            const auto [x, y] = layer_forward(given[0], given[1], LayerProducts::from(given, 2), pass);
+        [pass, layer](const std::vector<at::Tensor>& given) -> std::vector<at::Tensor> {
+            const auto [x, y] = layer_forward(given[0], given[1], layer.with(given, 2), pass);
             return {x, y};
         },
         inputs);
@@ -89,6 +96,7 @@ at::Tensor decoder_hidden(const Decoder& decoder, const PackedBatch& batch, cons
     for (std::size_t i = 0; i < decoder.layers.size(); ++i) {
         pass.attention_dropout = site(2 * i + 1);
         pass.mlp_dropout = site(2 * i + 2);
+        pass.lora_dropout = {options.lora_dropout, options.dropout_seed, kLoraPlaces + 4 * i};
         const LayerProducts layer = layer_products(decoder, i, dtypes);
         std::tie(x_TD, y_TD) = options.checkpoint_layers ? layer_recomputed(x_TD, y_TD, layer, pass)
                                                          : layer_forward(x_TD, y_TD, layer, pass);

@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "src/model/lora_weights.h"
 #include "src/model/model_config.h"
 #include "src/model/packed_batch.h"
 #include "src/model/weights.h"
@@ -26,14 +27,18 @@ struct DecoderLayer {
     at::Tensor gate_weight_FD, up_weight_FD, down_weight_DF;
 };
 
-/// All tensors of one dtype and device: float32 master weights for training, bfloat16 or float16 for
-/// inference, float64 in tests. Copies share storage; clone_decoder() does not.
+/// All weights of one dtype and device: float32 master weights for training, bfloat16 or float16 for
+/// inference, float64 in tests. Copies share storage; clone_decoder() does not. With an adapter (lora.h) the
+/// weights are the frozen base and the adapter is a part of every forward pass.
 struct Decoder {
     ModelConfig config;
     at::Tensor embedding_VD;
     std::vector<DecoderLayer> layers;
     at::Tensor final_norm_D;
     at::Tensor head_VD;  // undefined when config.tie_word_embeddings
+    LoraAdapter lora;
+
+    bool has_lora() const { return !lora.layers.empty(); }
 };
 
 /// The precision of the matrix products. Sums over rows, norms and softmax are float32 in either case.
@@ -46,6 +51,7 @@ struct ForwardOptions {
     Compute compute = Compute::as_weights;
     double dropout = 0.0;            // probability, on the embedding and on both branch outputs of each layer
     std::uint64_t dropout_seed = 0;  // one per step; the mask is a function of seed, place and element
+    double lora_dropout = 0.0;       // probability, on the input of every adapter; the same seed
     bool checkpoint_layers = false;  // keep only each layer's input, compute the rest again in backward
 };
 
@@ -56,7 +62,7 @@ Decoder make_decoder(const ModelConfig& config, std::uint64_t seed);
 /// An undefined tensor per weight; loaders fill it through visit_weights.
 Decoder empty_decoder(const ModelConfig& config);
 
-/// Every weight of the model in a fixed order, named as Hugging Face names it.
+/// Every weight of the model in a fixed order, named as Hugging Face names it. Adapters: visit_lora.
 void visit_weights(Decoder& decoder, const WeightVisitor& visit);
 void visit_weights(const Decoder& decoder, const ConstWeightVisitor& visit);
 
@@ -67,7 +73,7 @@ std::map<std::string, std::vector<std::int64_t>> weight_shapes(const ModelConfig
 const at::Tensor& head_weight(const Decoder& decoder);
 
 /// Independent storage (clone), or another dtype (cast, sharing storage where the dtype is the same already).
-/// Neither copy requires a gradient.
+/// Neither copy requires a gradient. Both copy the adapter too.
 Decoder clone_decoder(const Decoder& decoder);
 Decoder cast_decoder(const Decoder& decoder, at::ScalarType dtype);
 void set_requires_grad(Decoder& decoder, bool value);

@@ -10,6 +10,7 @@
 #include "src/base/error.h"
 #include "src/base/rng.h"
 #include "src/model/decoder.h"
+#include "src/model/lora.h"
 
 namespace linvox {
 namespace {
@@ -61,6 +62,10 @@ template <typename Change>
 Decoder mapped(const Decoder& decoder, const Change& change) {
     Decoder copy = decoder;
     visit_weights(copy, [&](const std::string&, at::Tensor& weight) { weight = change(weight); });
+    visit_lora(copy, [&](const std::string& name, at::Tensor& tensor) {
+        if (!copy.lora.replaced.contains(name)) tensor = change(tensor);  // else it was a weight
+    });
+    for (auto& [name, own] : copy.lora.replaced) own = change(own);
     return copy;
 }
 

@@ -1,56 +1,191 @@
 #include "src/model/layer_products.h"
 
 #include <ATen/TensorOperators.h>
+#include <ATen/core/grad_mode.h>
 #include <ATen/ops/cat.h>
+#include <ATen/ops/linear.h>
+#include <ATen/ops/ones.h>
+#include <ATen/ops/zeros.h>
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "src/base/error.h"
-#include "src/model/layer_ops.h"
+#include "src/model/composite_ops.h"
+#include "src/model/lora.h"
 
 namespace linvox {
+namespace {
+
+at::Tensor cast_if_defined(const at::Tensor& tensor, at::ScalarType type) {
+    return tensor.defined() ? tensor.to(type) : tensor;
+}
+
+/// One projection of a group.
+struct Part {
+    const at::Tensor* weight;
+    const LoraPair* pair;
+};
+
+/// Adapters compute in their own dtype, or in the pass's where that narrows everything.
+at::ScalarType lora_dtype(const LoraPair& pair, const PassDtypes& dtypes) {
+    return dtypes.residual == dtypes.product ? pair.a_RI.scalar_type() : dtypes.product;
+}
+
+at::Tensor gain_of(const Part& part, double scale) {
+    const at::Tensor& magnitude = part.pair->magnitude_O;
+    return magnitude / adapted_row_norm(part.weight->detach(), *part.pair, scale);
+}
+
+void add_adapters(Projections& projections, const std::vector<Part>& parts, double scale,
+                  const PassDtypes& dtypes) {
+    std::vector<at::Tensor> a, gains;
+    bool any_gain = false;
+    for (const Part& part : parts) {
+        const std::int64_t outputs = part.weight->size(0);
+        projections.lora_widths.push_back(outputs);
+        projections.lora_b.emplace_back();
+        const bool adapted = part.pair && part.pair->present();
+        if (adapted) {
+            const at::ScalarType type = lora_dtype(*part.pair, dtypes);
+            a.push_back(part.pair->a_RI.to(type));
+            projections.lora_b.back() = (part.pair->b_OR * scale).to(type);
+        }
+        const bool scaled = adapted && part.pair->magnitude_O.defined();
+        any_gain = any_gain || scaled;
+        gains.push_back(scaled ? gain_of(part, scale) : at::Tensor());
+    }
+    if (!a.empty()) projections.lora_a = a.size() == 1 ? a[0] : at::cat(a);
+    if (!any_gain) return;
+    for (std::size_t i = 0; i < gains.size(); ++i)
+        if (!gains[i].defined())
+            gains[i] =
+                at::ones({projections.lora_widths[i]}, projections.lora_a.options().requires_grad(false));
+    std::vector<at::Tensor> alike;
+    for (const at::Tensor& gain : gains) alike.push_back(gain.to(dtypes.product));
+    projections.gain = at::cat(alike);
+}
+
+/// `lora` null: no adapters.
+Projections joined(const std::vector<Part>& parts, const std::vector<at::Tensor>& biases,
+                   const LoraAdapter* lora, const PassDtypes& dtypes) {
+    Projections projections;
+    std::vector<at::Tensor> weights;
+    for (const Part& part : parts) weights.push_back(*part.weight);
+    const bool frozen = std::none_of(weights.begin(), weights.end(),
+                                     [](const at::Tensor& weight) { return weight.requires_grad(); });
+    const bool apart = at::GradMode::is_enabled() && frozen;
+    if (!apart && weights.size() > 1) weights = {at::cat(weights)};
+    for (const at::Tensor& weight : weights) projections.weights.push_back(weight.to(dtypes.product));
+    if (!biases.empty() && biases[0].defined()) projections.bias = at::cat(biases).to(dtypes.product);
+    if (lora) add_adapters(projections, parts, lora->config.scale(), dtypes);
+    return projections;
+}
+
+/// B (A x) of every adapted projection, zeros for the others.
+at::Tensor adapter_output(const Projections& projections, const at::Tensor& x_TI,
+                          const DropoutSite& dropout) {
+    const at::Tensor input = x_TI.to(projections.lora_a.scalar_type());
+    const at::Tensor low_TR = at::linear(dropped(input, dropout), projections.lora_a);
+    std::vector<at::Tensor> outputs;
+    std::int64_t first = 0;
+    for (std::size_t i = 0; i < projections.lora_b.size(); ++i) {
+        const at::Tensor& b_OR = projections.lora_b[i];
+        if (!b_OR.defined()) {
+            outputs.push_back(at::zeros({x_TI.size(0), projections.lora_widths[i]}, low_TR.options()));
+            continue;
+        }
+        const std::int64_t rank = b_OR.size(1);
+        outputs.push_back(at::linear(low_TR.slice(1, first, first + rank), b_OR));
+        first += rank;
+    }
+    return outputs.size() == 1 ? outputs[0] : at::cat(outputs, 1);
+}
+
+/// Visits every tensor slot of a layer in a fixed order.
+template <typename AnyLayer, typename Visit>
+void walk_products(AnyLayer& layer, const Visit& visit) {
+    for (auto* group : {&layer.qkv, &layer.o, &layer.gate_up, &layer.down}) {
+        for (auto& weight : group->weights) visit(weight);
+        visit(group->bias);
+        visit(group->lora_a);
+        for (auto& b : group->lora_b) visit(b);
+        visit(group->gain);
+    }
+    for (auto* norm : {&layer.q_norm, &layer.k_norm, &layer.post_norm, &layer.next_norm}) visit(*norm);
+}
+
+}  // namespace
 
 PassDtypes pass_dtypes(const Decoder& decoder, Compute compute) {
-    at::ScalarType own = decoder.embedding_VD.scalar_type();
-    if (own == at::kHalf && decoder.embedding_VD.is_cpu()) own = at::kFloat;  // no CPU kernels for it
+    // Of a projection: an embedding that LoRA trains may be wider than the frozen rest.
+    const at::Tensor& weight = decoder.layers[0].q_weight_QD;
+    at::ScalarType own = weight.scalar_type();
+    if (own == at::kHalf && weight.is_cpu()) own = at::kFloat;  // no CPU kernels for it
     if (compute == Compute::as_weights) return {own, own};
     LINVOX_REQUIRE(own != at::kDouble, UserError, "a float64 model computes in float64; leave bfloat16 off");
     return {own, at::kBFloat16};
 }
 
-std::vector<at::Tensor> LayerProducts::list() const {
-    return {qkv_weight, qkv_bias,       q_norm,      k_norm,   o_weight,
-            post_norm,  gate_up_weight, down_weight, next_norm};
+at::Tensor project(const Projections& projections, const at::Tensor& x_TI, const DropoutSite& dropout) {
+    const bool scaled = projections.gain.defined();
+    const std::optional<at::Tensor> bias =
+        projections.bias.defined() ? std::optional(projections.bias) : std::nullopt;
+    const bool one = projections.weights.size() == 1;
+    at::Tensor y_TO;
+    if (one) {
+        y_TO = at::linear(x_TI, projections.weights[0], scaled ? std::nullopt : bias);
+    } else {
+        std::vector<at::Tensor> outputs;
+        for (const at::Tensor& weight : projections.weights) outputs.push_back(at::linear(x_TI, weight));
+        y_TO = at::cat(outputs, 1);
+        if (bias && !scaled) y_TO = y_TO + *bias;
+    }
+    if (projections.lora_a.defined())
+        y_TO = y_TO + adapter_output(projections, x_TI, dropout).to(y_TO.scalar_type());
+    if (!scaled) return y_TO;
+    y_TO = y_TO * projections.gain;
+    return bias ? y_TO + *bias : y_TO;
 }
 
-LayerProducts LayerProducts::from(const std::vector<at::Tensor>& tensors, std::size_t first) {
-    const at::Tensor* t = tensors.data() + first;
-    return {t[0], t[1], t[2], t[3], t[4], t[5], t[6], t[7], t[8]};
+std::vector<at::Tensor> LayerProducts::list() const {
+    std::vector<at::Tensor> tensors;
+    walk_products(*this, [&](const at::Tensor& tensor) { tensors.push_back(tensor); });
+    return tensors;
+}
+
+LayerProducts LayerProducts::with(const std::vector<at::Tensor>& tensors, std::size_t first) const {
+    LayerProducts copy = *this;
+    walk_products(copy, [&](at::Tensor& tensor) { tensor = tensors.at(first++); });
+    return copy;
 }
 
 LayerProducts layer_products(const Decoder& decoder, std::size_t index, const PassDtypes& dtypes) {
     const DecoderLayer& layer = decoder.layers[index];
     const at::Tensor& next =
         index + 1 < decoder.layers.size() ? decoder.layers[index + 1].input_norm_D : decoder.final_norm_D;
-    const auto cast = [](const at::Tensor& weight, at::ScalarType type) {
-        return weight.defined() ? weight.to(type) : weight;
-    };
+    const LoraAdapter* lora = decoder.has_lora() ? &decoder.lora : nullptr;
+    static const LoraLayer none;
+    const LoraLayer& adapters = lora ? lora->layers[index] : none;
     LayerProducts p;
-    p.qkv_weight = cast(at::cat({layer.q_weight_QD, layer.k_weight_KD, layer.v_weight_KD}), dtypes.product);
-    if (layer.q_bias_Q.defined())
-        p.qkv_bias = cast(at::cat({layer.q_bias_Q, layer.k_bias_K, layer.v_bias_K}), dtypes.product);
-    p.q_norm = cast(layer.q_norm_H, dtypes.product);
-    p.k_norm = cast(layer.k_norm_H, dtypes.product);
-    p.o_weight = cast(layer.o_weight_DQ, dtypes.product);
-    p.post_norm = cast(layer.post_norm_D, dtypes.residual);
-    p.gate_up_weight = cast(at::cat({layer.gate_weight_FD, layer.up_weight_FD}), dtypes.product);
-    p.down_weight = cast(layer.down_weight_DF, dtypes.product);
-    p.next_norm = cast(next, dtypes.residual);
+    p.qkv = joined({{&layer.q_weight_QD, &adapters.q},
+                    {&layer.k_weight_KD, &adapters.k},
+                    {&layer.v_weight_KD, &adapters.v}},
+                   {layer.q_bias_Q, layer.k_bias_K, layer.v_bias_K}, lora, dtypes);
+    p.o = joined({{&layer.o_weight_DQ, &adapters.o}}, {}, lora, dtypes);
+    p.gate_up = joined({{&layer.gate_weight_FD, &adapters.gate}, {&layer.up_weight_FD, &adapters.up}}, {},
+                       lora, dtypes);
+    p.down = joined({{&layer.down_weight_DF, &adapters.down}}, {}, lora, dtypes);
+    p.q_norm = cast_if_defined(layer.q_norm_H, dtypes.product);
+    p.k_norm = cast_if_defined(layer.k_norm_H, dtypes.product);
+    p.post_norm = layer.post_norm_D.to(dtypes.residual);
+    p.next_norm = next.to(dtypes.residual);
     return p;
 }
 
 at::Tensor norm_heads(const at::Tensor& qkv_TW, const LayerProducts& layer, double epsilon) {
     const std::int64_t head_dim = layer.q_norm.size(0), tokens = qkv_TW.size(0), width = qkv_TW.size(1);
-    const std::int64_t query = layer.o_weight.size(1), key = (width - query) / 2;
+    const std::int64_t query = layer.o.weights[0].size(1), key = (width - query) / 2;
     const auto parts = qkv_TW.split_with_sizes({query, key, key}, 1);
     const auto normed = [&](const at::Tensor& part, const at::Tensor& weight) {
         const at::Tensor heads = part.reshape({-1, head_dim});

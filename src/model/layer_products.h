@@ -1,6 +1,7 @@
-// The matrices of a layer as a forward pass multiplies them: joined where they share their input, and cast.
-// Training joins them in every pass (gradients flow back to the parts), generation once.
-// T tokens, W = Q + 2 K columns of queries, keys and values side by side.
+// The matrices of a layer as a forward pass multiplies them: cast, and joined where they share their input.
+// Training joins them in every pass (gradients flow back to the parts), generation once; frozen weights in a
+// pass with gradients are multiplied one by one, because a joined copy would live until backward.
+// T tokens, I inputs, O outputs, R rank of an adapter, W = Q + 2 K columns of queries, keys and values.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -8,6 +9,7 @@
 #include <vector>
 
 #include "src/model/decoder.h"
+#include "src/model/layer_ops.h"
 
 namespace linvox {
 
@@ -17,13 +19,27 @@ struct PassDtypes {
 };
 PassDtypes pass_dtypes(const Decoder& decoder, Compute compute);
 
+/// Matrices with one input, whose results stand side by side; and their adapters (lora_weights.h).
+struct Projections {
+    std::vector<at::Tensor> weights;        // [O, I]: a joined one, or one each
+    at::Tensor bias;                        // joined; undefined without
+    at::Tensor lora_a;                      // [all R, I] of the adapted ones; undefined without an adapter
+    std::vector<at::Tensor> lora_b;         // [O, R] times the scale, one each; undefined: not adapted
+    std::vector<std::int64_t> lora_widths;  // O of each
+    at::Tensor gain;                        // DoRA: per output [all O], before the bias; undefined without
+};
+
+/// [T, I] to [T, all O]. `dropout` falls on the adapters' input, one mask for all of them.
+at::Tensor project(const Projections& projections, const at::Tensor& x_TI, const DropoutSite& dropout = {});
+
 struct LayerProducts {
-    at::Tensor qkv_weight, qkv_bias, q_norm, k_norm, o_weight, post_norm, gate_up_weight, down_weight;
+    Projections qkv, o, gate_up, down;
+    at::Tensor q_norm, k_norm, post_norm;
     at::Tensor next_norm;  // the next layer's input norm, or the model's final norm
 
-    /// The tensors in a fixed order, and back.
+    /// The tensors in a fixed order, and a copy of this with others in their place.
     std::vector<at::Tensor> list() const;
-    static LayerProducts from(const std::vector<at::Tensor>& tensors, std::size_t first);
+    LayerProducts with(const std::vector<at::Tensor>& tensors, std::size_t first) const;
 };
 LayerProducts layer_products(const Decoder& decoder, std::size_t index, const PassDtypes& dtypes);
 

@@ -5,11 +5,13 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "src/base/error.h"
 #include "src/base/files.h"
 #include "src/base/jsonl.h"
+#include "src/base/text.h"
 #include "src/model/safetensors.h"
 
 namespace linvox {
@@ -17,9 +19,9 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr const char* kConfig = "config.json";
-constexpr const char* kWeights = "model.safetensors";
-constexpr const char* kIndex = "model.safetensors.index.json";
+constexpr const char* kConfig = kModelConfigFile;
+constexpr const char* kWeights = kModelWeightsFile;
+constexpr const char* kIndex = kModelIndexFile;
 
 /// Where each tensor was found, for messages.
 struct Found {
@@ -60,23 +62,41 @@ std::vector<fs::path> shard_files(const fs::path& directory) {
     return paths;
 }
 
+/// Pickled weights lying in the directory, for the message that refuses them.
+std::vector<std::string> pickled_files(const fs::path& directory) {
+    std::vector<std::string> names;
+    std::error_code missing;
+    for (const fs::directory_entry& entry : fs::directory_iterator(directory, missing)) {
+        const std::string end = entry.path().extension().string();
+        if (end == ".bin" || end == ".pt" || end == ".pth" || end == ".ckpt" || end == ".pkl")
+            names.push_back(entry.path().filename().string());
+    }
+    std::sort(names.begin(), names.end());
+    return names;
+}
+
+[[noreturn]] void refuse_without_weights(const fs::path& directory) {
+    const std::vector<std::string> pickled = pickled_files(directory);
+    const std::string what =
+        pickled.empty()
+            ? std::string("no weights")
+            : fmt::format("{}, which may be pickled: such files can run code and are never opened",
+                          join(pickled, ", "));
+    throw DataError(
+        fmt::format("{}: holds neither {} nor {} but {}; save the model as safetensors "
+                    "(save_pretrained of transformers does)",
+                    directory.string(), kWeights, kIndex, what));
+}
+
 FoundMap read_weights(const fs::path& directory) {
     FoundMap found;
-    if (fs::exists(directory / kWeights))
-        add_file(found, directory / kWeights);
-    else if (fs::exists(directory / kIndex))
-        for (const fs::path& shard : shard_files(directory)) add_file(found, shard);
-    else
-        throw DataError(
-            fmt::format("{}: holds neither {} nor {}; pickled weights (.bin, .pt) are not read, convert "
-                        "them to safetensors",
-                        directory.string(), kWeights, kIndex));
+    for (const fs::path& file : weight_files(directory)) add_file(found, file);
     return found;
 }
 
 /// Moves one tensor out of `found` after checking it.
 at::Tensor take(FoundMap& found, const fs::path& directory, const std::string& name,
-                const std::vector<std::int64_t>& shape, std::optional<at::ScalarType>& dtype) {
+                const std::vector<std::int64_t>& shape) {
     const auto it = found.find(name);
     LINVOX_REQUIRE(it != found.end(), DataError, "{}: tensor '{}' is missing from the weights",
                    directory.string(), name);
@@ -85,12 +105,8 @@ at::Tensor take(FoundMap& found, const fs::path& directory, const std::string& n
     LINVOX_REQUIRE(tensor.sizes() == at::IntArrayRef(shape), DataError,
                    "{}: config.json gives the shape [{}], the file has [{}]", where, fmt::join(shape, ", "),
                    fmt::join(tensor.sizes().vec(), ", "));
-    if (!dtype) dtype = tensor.scalar_type();
     LINVOX_REQUIRE(at::isFloatingType(tensor.scalar_type()), DataError, "{}: {} is no floating-point dtype",
                    where, c10::toString(tensor.scalar_type()));
-    LINVOX_REQUIRE(*dtype == tensor.scalar_type(), DataError,
-                   "{}: is {}, the tensors before it are {}; convert the model to one dtype", where,
-                   c10::toString(tensor.scalar_type()), c10::toString(*dtype));
     found.erase(it);
     return tensor;
 }
@@ -128,17 +144,29 @@ std::string dtype_name(const Decoder& decoder) {
 
 }  // namespace
 
+std::vector<fs::path> weight_files(const fs::path& directory) {
+    if (fs::exists(directory / kWeights)) return {directory / kWeights};
+    if (fs::exists(directory / kIndex)) return shard_files(directory);
+    refuse_without_weights(directory);
+}
+
+ModelConfig read_model_config(const fs::path& directory) {
+    const fs::path file = directory / kConfig;
+    return model_config_from_json(read_json(file), file.string());
+}
+
 Decoder load_model_directory(const fs::path& directory) {
-    const fs::path config_file = directory / kConfig;
-    const ModelConfig config = model_config_from_json(read_json(config_file), config_file.string());
+    const ModelConfig config = read_model_config(directory);
     Decoder decoder = empty_decoder(config);
     FoundMap found = read_weights(directory);
     const auto shapes = weight_shapes(config);
-    std::optional<at::ScalarType> dtype;
+    std::optional<at::ScalarType> widest;
     visit_weights(decoder, [&](const std::string& name, at::Tensor& weight) {
-        weight = take(found, directory, name, shapes.at(name), dtype);
+        weight = take(found, directory, name, shapes.at(name));
+        widest = widest ? c10::promoteTypes(*widest, weight.scalar_type()) : weight.scalar_type();
     });
     refuse_rest(found, decoder);
+    visit_weights(decoder, [&](const std::string&, at::Tensor& weight) { weight = weight.to(*widest); });
     return decoder;
 }
 

@@ -222,35 +222,58 @@ const char* dtype_name(const std::string& file, const std::string& tensor, at::S
                                file, tensor, c10::toString(type)));
 }
 
-std::vector<TensorMap::const_iterator> file_order(const TensorMap& tensors) {
-    std::vector<TensorMap::const_iterator> order;
-    for (auto it = tensors.begin(); it != tensors.end(); ++it) {
-        LINVOX_ASSERT(it->second.defined(), "tensor '{}' is undefined", it->first);
-        order.push_back(it);
+/// What is written, in file order. Values of a wider or narrower dtype are cast as they are written.
+struct OutputTensor {
+    std::string name;
+    at::Tensor values;
+    at::ScalarType dtype;
+    std::uint64_t bytes() const {
+        return static_cast<std::uint64_t>(values.numel()) * c10::elementSize(dtype);
     }
-    std::stable_sort(order.begin(), order.end(), [](const auto& a, const auto& b) {
-        return a->second.element_size() > b->second.element_size();
+};
+
+std::vector<OutputTensor> aligned_order(const TensorMap& tensors) {
+    std::vector<OutputTensor> order;
+    for (const auto& [name, tensor] : tensors) {
+        LINVOX_ASSERT(tensor.defined(), "tensor '{}' is undefined", name);
+        order.push_back({name, tensor, tensor.scalar_type()});
+    }
+    std::stable_sort(order.begin(), order.end(), [](const OutputTensor& a, const OutputTensor& b) {
+        return c10::elementSize(a.dtype) > c10::elementSize(b.dtype);
     });
     return order;
 }
 
-std::string header_text(const std::string& file, const std::vector<TensorMap::const_iterator>& order,
-                        const std::map<std::string, std::string>& metadata) {
+std::string header_text(const std::string& file, const std::vector<OutputTensor>& order,
+                        const nlohmann::json& metadata) {
     nlohmann::ordered_json header = nlohmann::ordered_json::object();
     if (!metadata.empty()) header["__metadata__"] = metadata;
     std::uint64_t begin = 0;
-    for (const auto& it : order) {
-        LINVOX_ASSERT(it->first != "__metadata__", "a tensor cannot be named __metadata__");
-        const std::uint64_t end = begin + static_cast<std::uint64_t>(it->second.nbytes());
-        auto& entry = header[it->first];
-        entry["dtype"] = dtype_name(file, it->first, it->second.scalar_type());
-        entry["shape"] = it->second.sizes().vec();
+    for (const OutputTensor& out : order) {
+        LINVOX_ASSERT(out.name != "__metadata__", "a tensor cannot be named __metadata__");
+        const std::uint64_t end = begin + out.bytes();
+        auto& entry = header[out.name];
+        entry["dtype"] = dtype_name(file, out.name, out.dtype);
+        entry["shape"] = out.values.sizes().vec();
         entry["data_offsets"] = {begin, end};
         begin = end;
     }
     std::string text = header.dump();
     text.resize((text.size() + 7) / 8 * 8, ' ');  // the data start at a multiple of 8
     return text;
+}
+
+void write_tensors(const std::filesystem::path& path, const std::string& header,
+                   const std::vector<OutputTensor>& order) {
+    const std::uint64_t length = header.size();
+    AtomicFile file(path);
+    file.write({reinterpret_cast<const char*>(&length), kLengthBytes});
+    file.write(header);
+    for (const OutputTensor& out : order) {
+        const at::Tensor values = out.values.detach().cpu().to(out.dtype).contiguous();
+        file.write({static_cast<const char*>(values.const_data_ptr()), values.nbytes()});
+    }
+    file.commit();
 }
 
 }  // namespace
@@ -284,17 +307,29 @@ std::map<std::string, std::string> safetensors_metadata(const std::filesystem::p
 
 void save_safetensors(const std::filesystem::path& path, const TensorMap& tensors,
                       const std::map<std::string, std::string>& metadata) {
-    const auto order = file_order(tensors);
-    const std::string header = header_text(path.string(), order, metadata);
-    const std::uint64_t length = header.size();
-    AtomicFile file(path);
-    file.write({reinterpret_cast<const char*>(&length), kLengthBytes});
-    file.write(header);
-    for (const auto& it : order) {
-        const at::Tensor values = it->second.detach().cpu().contiguous();
-        file.write({static_cast<const char*>(values.const_data_ptr()), values.nbytes()});
+    const auto order = aligned_order(tensors);
+    write_tensors(path, header_text(path.string(), order, metadata), order);
+}
+
+std::uint64_t rewrite_safetensors(const std::filesystem::path& source, const std::filesystem::path& target,
+                                  const TensorChange& change) {
+    const std::string file = source.string();
+    const auto mapping = map_file(source);
+    const Header header = read_header(file, *mapping);
+    std::vector<OutputTensor> order;
+    bool same_shapes = true;
+    std::uint64_t bytes = 0;
+    for (const Entry& entry : read_entries(file, header, mapping->size)) {
+        const at::Tensor before = view_entry(mapping, mapping->bytes + header.data_begin, entry);
+        const at::Tensor after = change(entry.name, before);
+        order.push_back({entry.name, after.defined() ? after : before, entry.dtype});
+        same_shapes = same_shapes && order.back().values.sizes() == before.sizes();
+        bytes += order.back().bytes();
     }
-    file.commit();
+    const std::string own(mapping->bytes + kLengthBytes, header.data_begin - kLengthBytes);
+    const auto metadata = header.document.value("__metadata__", nlohmann::json::object());
+    write_tensors(target, same_shapes ? own : header_text(target.string(), order, metadata), order);
+    return bytes;
 }
 
 }  // namespace linvox

@@ -4,7 +4,9 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <string>
 
@@ -27,5 +29,14 @@ std::map<std::string, std::string> safetensors_metadata(const std::filesystem::p
 /// aligned without gaps. Tensors may be on any device and strided; equal maps give equal bytes.
 void save_safetensors(const std::filesystem::path& path, const TensorMap& tensors,
                       const std::map<std::string, std::string>& metadata = {});
+
+/// Gives the tensor that shall stand under `name`, of any dtype and shape; undefined: as it was.
+using TensorChange = std::function<at::Tensor(const std::string& name, const at::Tensor& before)>;
+
+/// Writes `target` (which may be `source`) atomically in the style of `source`: names, dtypes, order,
+/// metadata; with unchanged shapes the header byte for byte. Tensors are cast one at a time to the dtype they
+/// had. Errors as load_safetensors. Returns the bytes of tensor data written.
+std::uint64_t rewrite_safetensors(const std::filesystem::path& source, const std::filesystem::path& target,
+                                  const TensorChange& change);
 
 }  // namespace linvox

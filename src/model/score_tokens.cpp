@@ -18,6 +18,7 @@ namespace {
 
 /// Logits of the softmax range in the type that scoring uses: float32, or float64 of a float64 model.
 at::Tensor range_logits(const at::Tensor& hidden_CD, const at::Tensor& head_VD, const ScoreConfig& config) {
+    LINVOX_ASSERT(config.extra_ids.empty(), "whole distributions over a range with extra ids");
     const std::int64_t end = config.vocab_end > 0 ? config.vocab_end : head_VD.size(0);
     const at::Tensor logits_CR = hidden_CD.matmul(head_VD.slice(0, config.vocab_begin, end).t());
     return logits_CR.scalar_type() == at::kDouble ? logits_CR : logits_CR.to(at::kFloat);

@@ -67,6 +67,7 @@ Candidate to_candidate(GenerationResult&& result, const GenerationRequest& reque
     candidate.top_p = sampling.top_p;
     candidate.top_k = sampling.top_k;
     candidate.model = model_digest;
+    candidate.token_logprobs = std::move(result.token_logprobs);
     candidate.meta = {{"capped_units", static_cast<double>(result.capped_units)},
                       {"logprob_sum", result.logprob_sum},
                       {"scored_tokens", static_cast<double>(result.scored_tokens)}};

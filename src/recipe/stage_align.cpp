@@ -6,6 +6,8 @@
 #include "src/base/files.h"
 #include "src/base/jsonl.h"
 #include "src/base/log.h"
+#include "src/model/adapter_directory.h"
+#include "src/model/lora.h"
 #include "src/model/model_directory.h"
 #include "src/recipe/align_inputs.h"
 #include "src/recipe/probe_watch.h"
@@ -37,7 +39,9 @@ void align_one(const StageContext& context, const AlignRun& entry, const AlignIn
                            return watch_training(context, folder, policy, resume_step, /*probe_first=*/true);
                        }};
     const TrainResult result = train_align(policy, data, entry.train, run);
-    save_model_directory(folder / "model", policy);
+    if (policy.has_lora())
+        save_adapter(folder / "adapter", policy, (context.run.stage("sft") / "model").string());
+    save_model_directory(folder / "model", merged_lora(policy));
     std::filesystem::remove_all(folder / "checkpoints");
     write_json(folder / "done.json",
                {{"steps", result.steps}, {"seconds", result.seconds}, {"best_step", result.best_step}});

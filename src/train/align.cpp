@@ -6,6 +6,9 @@
 
 #include "src/base/error.h"
 #include "src/base/log.h"
+#include "src/base/rng.h"
+#include "src/base/text.h"
+#include "src/model/lora.h"
 #include "src/train/align_forward.h"
 #include "src/train/align_reference.h"
 #include "src/train/align_source.h"
@@ -13,6 +16,12 @@
 
 namespace linvox {
 namespace {
+
+std::string describe_lora(const LoraConfig& lora) {
+    return fmt::format("r {} alpha {} dropout {} on {}{}{}{}{}", lora.rank, lora.alpha, lora.dropout,
+                       join(lora.target_modules, " "), lora.rslora ? " rslora" : "", lora.dora ? " dora" : "",
+                       lora.modules_to_save.empty() ? "" : " saving ", join(lora.modules_to_save, " "));
+}
 
 std::map<std::string, std::string> align_identity(const AlignConfig& config, const AlignData& data) {
     std::map<std::string, std::string> identity = data.identity;
@@ -26,6 +35,8 @@ std::map<std::string, std::string> align_identity(const AlignConfig& config, con
         config.schedule.warmup_steps, config.schedule.final_ratio);
     // Only where there is one: checkpoints of runs without keep their identity.
     if (config.reference_update != "none") identity["reference_update"] = describe_reference_update(config);
+    if (config.lora.rank > 0) identity["lora"] = describe_lora(config.lora);
+    if (!config.freeze.empty()) identity["freeze"] = join(config.freeze, " ");
     identity["softmax_range"] = fmt::format("{}:{}", data.vocab_begin, data.vocab_end);
     return identity;
 }
@@ -63,16 +74,18 @@ TrainResult train_align(Decoder& policy, const AlignData& data, const AlignConfi
     check(config, data);
     const bool resumes =
         run.resume && !run.checkpoints.empty() && !newest_checkpoint(run.checkpoints).empty();
+    if (config.lora.rank > 0 && !policy.has_lora())
+        add_lora(policy, config.lora, mix_seed(static_cast<std::uint64_t>(config.seed), "align lora"));
     if (!resumes) run_gates(policy, data, config);
     TrainTask task;
     task.what = "align " + config.loss.main.kind;
-    task.parameters = trained_parameters(policy);
+    task.parameters = trained_parameters(policy, config.freeze);
     AlignSource source(policy, data, config);
     const bool evaluates = !data.held_out.empty() && config.evaluate_every > 0;
     task.begin_epoch = [&](std::int64_t epoch) { return source.begin_epoch(epoch); };
     task.micro_count = [&](std::int64_t index) { return source.micro_count(index); };
-    task.forward = [&](std::int64_t index, std::int64_t micro, std::int64_t) {
-        return source.forward(index, micro);
+    task.forward = [&](std::int64_t index, std::int64_t micro, std::int64_t step) {
+        return source.forward(index, micro, step);
     };
     task.after_step = [&] { source.after_step(); };
     task.record_ids = [&](std::int64_t index, std::int64_t micro) { return source.record_ids(index, micro); };
@@ -88,7 +101,7 @@ TrainResult train_align(Decoder& policy, const AlignData& data, const AlignConfi
     trainer.keep_best = config.keep_best;
     trainer.checkpoint_every = config.checkpoint_every;
     const TrainResult result = train(task, trainer, run);
-    set_requires_grad(policy, false);
+    for (const TrainedParameter& parameter : task.parameters) parameter.value.set_requires_grad(false);
     return result;
 }
 

@@ -11,6 +11,7 @@
 #include "src/data/pack.h"
 #include "src/loss/preference.h"
 #include "src/model/decoder.h"
+#include "src/model/lora_weights.h"
 #include "src/model/score.h"
 #include "src/train/gates.h"
 #include "src/train/meter.h"
@@ -29,6 +30,8 @@ struct AlignConfig {
     std::string pair_weight = "pair";       // pair (1 each) or prompt (1/k each)
     std::string task_score;                 // metric given to losses that need task scores; "" none
     std::string precision = "f32";          // of the matrix products: bf16, f32
+    LoraConfig lora;                        // rank 0: every weight is trained
+    std::vector<std::string> freeze;        // patterns of weight names that are not trained
     bool activation_checkpointing = false;  // compute each layer again in backward: less memory, more time
     std::string reference_update = "none";  // none, soft, hard: TR-DPO, the reference follows the policy
     double reference_alpha = 0.6;           // share of the policy in a soft update
@@ -59,11 +62,12 @@ void check(const AlignConfig& config, const AlignData& data);
 /// The score settings of a run; the reference must be computed with the same ones.
 ScoreConfig align_score_config(const AlignConfig& config, std::int64_t vocab_begin, std::int64_t vocab_end);
 
-/// Trains `policy` (float32 weights) in place. Runs the gates first (gates.h) unless the run is resumed.
-/// train.jsonl values: TRL's names (loss, grad_norm, learning_rate, rewards/chosen, ...) and ours, with
-/// mean and 10/50/90 percentiles of logps and logratio per token and in sum; eval_ in front of the
-/// held-out ones, which also have grad_norm/{chosen,rejected}, grad/cosine and r_star (push_probe.h).
-/// Logratios are to the reference of that step when it moves.
+/// Trains `policy` (float32 weights) in place, or with lora.rank > 0 lays a fresh adapter over it and trains
+/// that: the weights may then be of any dtype and no bit of them changes. Runs the gates first (gates.h)
+/// unless the run is resumed. train.jsonl values: TRL's names (loss, grad_norm, learning_rate,
+/// rewards/chosen, ...) and ours, with mean and 10/50/90 percentiles of logps and logratio per token and in
+/// sum; eval_ in front of the held-out ones, which also have grad_norm/{chosen,rejected}, grad/cosine and
+/// r_star (push_probe.h). Logratios are to the reference of that step when it moves.
 TrainResult train_align(Decoder& policy, const AlignData& data, const AlignConfig& config,
                         const TrainRun& run);
 

@@ -50,6 +50,8 @@ void AlignConfig::visit(ConfigVisitor& v) {
              {"pair", "prompt"});
     v.field("task_score", task_score, "score of the answers for losses that need one; empty: none");
     v.choice("precision", precision, "of the matrix products; weights stay float32", {"bf16", "f32"});
+    v.section("lora", lora, "adapters instead of whole weights");
+    v.field("freeze", freeze, "weights that are not trained, by name: model.embed_tokens.*, *.mlp.*");
     v.field("activation_checkpointing", activation_checkpointing,
             "compute every layer again in backward: less memory, more time");
     v.choice("reference_update", reference_update,
@@ -118,6 +120,10 @@ void add_reference_problems(const AlignConfig& config, const AlignData& data,
         problems.push_back(
             "align: a reference that moves, or whose logits the loss reads, is a copy of the start model; "
             "this run starts elsewhere and has scores of its reference only");
+    if (config.reference_update == "soft" && config.lora.rank > 0)
+        problems.push_back(
+            "align.reference_update = 'soft' mixes weights, and a share of A and B is no share of B A; use "
+            "'hard' with align.lora");
     if (config.reference_update == "none") return;
     const std::vector<ResolvedTerm> terms = resolve_loss(config.loss);
     if (std::none_of(terms.begin(), terms.end(), [](const auto& t) { return t.row->needs.reference; }))

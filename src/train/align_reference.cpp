@@ -6,9 +6,18 @@
 #include <fmt/format.h>
 
 #include "src/base/error.h"
+#include "src/model/lora.h"
 #include "src/train/pair_batch_score.h"
 
 namespace linvox {
+namespace {
+
+/// What training can move: the adapter where there is one, else the weights.
+void visit_moving(Decoder& decoder, const WeightVisitor& visit) {
+    decoder.has_lora() ? visit_lora(decoder, visit) : visit_weights(decoder, visit);
+}
+
+}  // namespace
 
 bool uses_live_reference(const AlignConfig& config) {
     return config.reference_update != "none" || loss_reads(config.loss).reference_logits();
@@ -21,7 +30,7 @@ bool needs_stored_token_values(const AlignConfig& config) {
 void move_reference(Decoder& reference, const Decoder& policy, double share) {
     const at::NoGradGuard no_grad;
     const TensorMap towards = decoder_tensors(policy);
-    visit_weights(reference, [&](const std::string& name, at::Tensor& weight) {
+    visit_moving(reference, [&](const std::string& name, at::Tensor& weight) {
         if (share == 1.0)
             weight.copy_(towards.at(name));
         else
@@ -43,14 +52,16 @@ std::string describe_reference_update(const AlignConfig& config) {
 
 TensorMap decoder_tensors(const Decoder& decoder) {
     TensorMap tensors;
-    visit_weights(
-        decoder, [&](const std::string& name, const at::Tensor& weight) { tensors[name] = weight.detach(); });
+    const ConstWeightVisitor take = [&](const std::string& name, const at::Tensor& weight) {
+        tensors[name] = weight.detach();
+    };
+    decoder.has_lora() ? visit_lora(decoder, take) : visit_weights(decoder, take);
     return tensors;
 }
 
 void restore_decoder(Decoder& decoder, const TensorMap& tensors) {
     const at::NoGradGuard no_grad;
-    visit_weights(decoder, [&](const std::string& name, at::Tensor& weight) {
+    visit_moving(decoder, [&](const std::string& name, at::Tensor& weight) {
         const auto found = tensors.find(name);
         LINVOX_REQUIRE(found != tensors.end() && found->second.sizes() == weight.sizes(), DataError,
                        "the checkpoint's reference lacks the weight '{}', or has another shape of it; delete "

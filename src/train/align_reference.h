@@ -28,7 +28,8 @@ void update_reference(Decoder& reference, const Decoder& policy, const AlignConf
 /// "none", or "soft 0.6 every 512": what a resumed run must have in common with the saved one.
 std::string describe_reference_update(const AlignConfig& config);
 
-/// The weights by name, sharing storage; and values copied back in. DataError naming a missing weight.
+/// The weights (of a decoder with an adapter: the adapter) by name, sharing storage; and values copied back
+/// in. DataError naming a missing weight.
 TensorMap decoder_tensors(const Decoder& decoder);
 void restore_decoder(Decoder& decoder, const TensorMap& tensors);
 

@@ -9,7 +9,9 @@
 #include <nlohmann/json.hpp>
 
 #include "src/base/error.h"
+#include "src/base/rng.h"
 #include "src/loss/loss_table.h"
+#include "src/model/lora.h"
 #include "src/train/align_reference.h"
 #include "src/train/push_probe.h"
 
@@ -33,7 +35,8 @@ LossState loss_state_from(const TensorMap& tensors) {
 
 std::optional<Decoder> live_reference(const Decoder& policy, const AlignConfig& config) {
     if (!uses_live_reference(config)) return std::nullopt;
-    return clone_decoder(policy);
+    // Under an adapter the frozen weights are shared; only the adapter is copied.
+    return policy.has_lora() ? clone_lora(policy) : clone_decoder(policy);
 }
 
 }  // namespace
@@ -66,11 +69,15 @@ std::int64_t AlignSource::micro_count(std::int64_t index) {
     return static_cast<std::int64_t>(micros_.size());
 }
 
-MicroResult AlignSource::forward(std::int64_t index, std::int64_t micro) {
+MicroResult AlignSource::forward(std::int64_t index, std::int64_t micro, std::int64_t step) {
     enter_step(index);
     const PairBatch batch =
         make_pair_batch(train_, micros_[static_cast<std::size_t>(micro)], by_prompt(config_));
-    return forward_(train_, batch, state_, denominators_);
+    PairForward training = forward_;
+    training.scoring.score.forward.lora_dropout = config_.lora.dropout;
+    training.scoring.score.forward.dropout_seed =
+        mix_seed(static_cast<std::uint64_t>(config_.seed), "lora dropout", step, micro);
+    return training(train_, batch, state_, denominators_);
 }
 
 void AlignSource::after_step() {

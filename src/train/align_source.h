@@ -24,7 +24,7 @@ public:
     std::int64_t total_steps() const;
     std::int64_t begin_epoch(std::int64_t epoch);
     std::int64_t micro_count(std::int64_t index);
-    MicroResult forward(std::int64_t index, std::int64_t micro);
+    MicroResult forward(std::int64_t index, std::int64_t micro, std::int64_t step);
     void after_step();
     std::vector<std::string> record_ids(std::int64_t index, std::int64_t micro);
     Evaluation evaluate();

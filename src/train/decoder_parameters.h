@@ -1,6 +1,7 @@
 // A decoder's weights as the optimiser wants them.
 #pragma once
 
+#include <string>
 #include <vector>
 
 #include "src/model/decoder.h"
@@ -8,7 +9,11 @@
 
 namespace linvox {
 
-/// Names and tensors of a decoder's weights, sharing its storage; turns their gradients on.
-std::vector<TrainedParameter> trained_parameters(Decoder& decoder);
+/// Names and tensors of what is trained, sharing storage; turns their gradients on and all others off.
+/// That is the adapter where the decoder has one (lora.h), else its weights; without those whose names match
+/// a pattern of `freeze` (fnmatch: "model.embed_tokens.*", "*.mlp.*").
+/// UserError for a pattern that matches nothing, and when nothing is left to train.
+std::vector<TrainedParameter> trained_parameters(Decoder& decoder,
+                                                 const std::vector<std::string>& freeze = {});
 
 }  // namespace linvox

@@ -5,6 +5,8 @@
 
 #include <utility>
 
+#include "src/model/lora.h"
+
 namespace linvox {
 namespace {
 
@@ -19,6 +21,19 @@ at::Tensor gradient_at(const at::Tensor& value_B, const at::Tensor& weight) {
     return gradient;
 }
 
+/// The last layer's down projection, or the last trained matrix where that is frozen.
+at::Tensor probed_weight(const Decoder& policy) {
+    const at::Tensor& usual = policy.layers.back().down_weight_DF;
+    if (usual.requires_grad()) return usual;
+    at::Tensor last;
+    const ConstWeightVisitor look = [&](const std::string&, const at::Tensor& weight) {
+        if (weight.requires_grad() && weight.dim() == 2) last = weight;
+    };
+    visit_weights(policy, look);
+    visit_lora(policy, look);
+    return last.defined() ? last : usual;
+}
+
 }  // namespace
 
 std::map<std::string, double> probe_push(const Decoder& policy, const PairSet& set, const PairBatch& batch,
@@ -29,7 +44,7 @@ std::map<std::string, double> probe_push(const Decoder& policy, const PairSet& s
     const bool mean = normalise == Normalise::mean;
     const at::Tensor zw = mean ? scores.policy_chosen / scores.chosen_tokens : scores.policy_chosen;
     const at::Tensor zl = mean ? scores.policy_rejected / scores.rejected_tokens : scores.policy_rejected;
-    const at::Tensor& weight = policy.layers.back().down_weight_DF;
+    const at::Tensor weight = probed_weight(policy);
     const at::Tensor chosen = gradient_at(zw, weight), rejected = gradient_at(zl, weight);
     const double chosen_norm = chosen.norm().item<double>(), rejected_norm = rejected.norm().item<double>();
     return {{"grad_norm/chosen", chosen_norm},

@@ -1,5 +1,6 @@
 // How strongly chosen and rejected answers pull at the weights: gradients of their mean scores at one
-// matrix, the last layer's MLP output, which stands for the rest.
+// matrix, which stands for the rest: the last layer's MLP output, or the last trained matrix where that is
+// frozen.
 #pragma once
 
 #include <map>

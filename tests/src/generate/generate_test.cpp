@@ -6,10 +6,12 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <map>
 #include <set>
 
 #include "src/base/error.h"
 #include "src/base/log.h"
+#include "src/model/lora.h"
 #include "src/model/score.h"
 #include "src/model/torch_compat.h"
 #include "tests/src/model/model_fixtures.h"
@@ -231,6 +233,111 @@ TEST(Generate, Bfloat16StaysNearTheScorePath) {
                     score.logprob_sum_A[0].item<double>() / static_cast<double>(found[i].scored_tokens),
                     0.02);
     }
+}
+
+// transformers 4.57.1, torch 2.13.0, tests/src/model/oracle.py: model.generate(do_sample=False), untied
+// heads.
+TEST(Generate, GreedyEqualsTransformers) {
+    const std::map<std::string, std::vector<std::vector<std::int32_t>>> goldens = {
+        {"llama",
+         {{13, 14, 26, 4, 27, 11, 23, 29, 7, 2, 3, 15},
+          {13, 14, 26, 21, 16, 0, 12, 1, 7, 30, 14, 26},
+          {26, 21, 27, 11, 23, 18, 24, 30, 14, 26, 21, 27}}},
+        {"qwen2",
+         {{7, 13, 2, 8, 3, 15, 27, 5, 0, 12, 18, 7},
+          {30, 25, 20, 32, 27, 5, 0, 12, 7, 13, 8, 31},
+          {26, 10, 33, 28, 23, 35, 24, 30, 8, 31, 26, 21}}},
+        {"qwen3",
+         {{7, 13, 8, 3, 15, 10, 33, 28, 23, 1, 7, 13},
+          {13, 25, 20, 15, 10, 33, 11, 6, 1, 24, 2, 14},
+          {15, 10, 33, 28, 23, 1, 7, 13, 36, 31, 15, 10}}}};
+    std::vector<GenerationRequest> requests(3);
+    requests[0].plan.prompt_ids = {1};
+    requests[1].plan.prompt_ids = {3, 8, 13, 18};
+    for (int i = 0; i < 21; ++i) requests[2].plan.prompt_ids.push_back((7 * i + 2) % 37);
+    for (const auto& [architecture, golden] : goldens) {
+        ModelConfig model = golden_config(architecture);
+        model.tie_word_embeddings = false;
+        for (GenerationRequest& request : requests) request.stop_ids = {34};  // none of the answers has it
+        const auto found =
+            results(formula_decoder(model), requests,
+                    {.temperature = 0.0, .max_tokens = 12, .min_codes_per_unit = 0, .batch_rows = 2});
+        for (std::size_t i = 0; i < 3; ++i) EXPECT_EQ(found[i].answer.ids, golden[i]) << architecture << i;
+    }
+}
+
+TEST(Generate, AnyOfSeveralStopIdsEndsAnAnswerEvenOutsideTheRange) {
+    const Decoder decoder = lively_decoder(small_config("qwen2"), 3, at::kFloat);
+    SamplingConfig config = sampling(3.0);
+    config.vocab_begin = 12;
+    config.control_ids = 0;
+    config.extra_ids = {4, 7};
+    config.token_logprobs = true;
+    std::vector<GenerationRequest> requests;
+    for (std::uint64_t seed = 0; seed < 60; ++seed) {
+        requests.push_back(plain_request(seed, 4));
+        requests.back().plan.stop_id = -1;
+        requests.back().stop_ids = {4, 7, 20};
+    }
+    std::map<std::int32_t, int> ends;
+    const auto found = results(decoder, requests, config);
+    for (std::size_t i = 0; i < found.size(); ++i) {
+        const auto& ids = found[i].answer.ids;
+        if (found[i].finish == "stop") ++ends[ids.back()];
+        for (std::size_t t = 0; t + 1 < ids.size(); ++t) EXPECT_TRUE(ids[t] >= 12 && ids[t] != 20) << ids[t];
+        const SequenceScore score =
+            score_answers(decoder, batch_of(requests[i], found[i]),
+                          {.vocab_begin = 12, .vocab_end = kEnd, .extra_ids = {4, 7}});
+        ASSERT_EQ(found[i].token_logprobs.size(), ids.size());
+        for (std::size_t t = 0; t < ids.size(); ++t)
+            EXPECT_NEAR(found[i].token_logprobs[t], score.logprob_N[t].item<double>(), 1e-4);
+    }
+    EXPECT_GT(ends[4], 0);
+    EXPECT_GT(ends[7], 0);
+    EXPECT_GT(ends[20], 0);
+}
+
+TEST(Generate, PenaltyAndRepetitionAwareSamplingBreakLoops) {
+    const Decoder decoder = lively_decoder(small_config("qwen2"), 3, at::kFloat);
+    const auto most_repeated = [&](const SamplingConfig& config) {
+        std::vector<GenerationRequest> requests;
+        for (std::uint64_t seed = 0; seed < 20; ++seed) requests.push_back(plain_request(seed, 4));
+        double sum = 0.0;
+        for (const GenerationResult& result : results(decoder, requests, config)) {
+            std::map<std::int32_t, int> counts;
+            for (const std::int32_t id : result.answer.ids) ++counts[id];
+            int most = 0;
+            for (const auto& [id, count] : counts) most = std::max(most, count);
+            sum += static_cast<double>(most) / static_cast<double>(result.answer.ids.size());
+        }
+        return sum / 20;
+    };
+    SamplingConfig config = sampling(1.0);
+    config.top_k = 2;
+    const double plain = most_repeated(config);
+    config.ras_window = 8;
+    config.ras_threshold = 0.2;
+    EXPECT_LT(most_repeated(config), plain);
+    config.ras_window = 0;
+    config.repetition_penalty = 3.0;
+    config.repetition_window = 8;
+    EXPECT_LT(most_repeated(config), plain);
+}
+
+TEST(Generate, AnAdapterIsPartOfTheModel) {
+    Decoder decoder = lively_decoder(small_config("qwen3"), 5, at::kFloat);
+    add_lora(decoder, {.rank = 2, .dora = true}, 1);
+    visit_lora(decoder, [](const std::string&, at::Tensor& tensor) { tensor += 0.1; });
+    const auto requests = mixed_requests();
+    const auto found = results(decoder, requests, sampling(0.0));
+    const auto merged = results(merged_lora(decoder), requests, sampling(0.0));
+    const auto base = results(without_lora(decoder), requests, sampling(0.0));
+    int changed = 0;
+    for (std::size_t i = 0; i < found.size(); ++i) {
+        EXPECT_EQ(found[i].answer, merged[i].answer);
+        changed += found[i].answer != base[i].answer;
+    }
+    EXPECT_GT(changed, 0);
 }
 
 TEST(Generate, RefusesWhatItCannotGenerate) {

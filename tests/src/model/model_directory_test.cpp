@@ -105,8 +105,8 @@ TEST(ModelDirectory, RefusesWeightsThatDoNotFitTheConfig) {
     EXPECT_THAT(error_after([&](TensorMap& t) { t.erase(name); }), HasSubstr(name + "' is missing"));
     EXPECT_THAT(error_after([&](TensorMap& t) { t[name] = t[name].t().clone(); }),
                 HasSubstr("config.json gives the shape [28, 20], the file has [20, 28]"));
-    EXPECT_THAT(error_after([&](TensorMap& t) { t[name] = t[name].to(at::kBFloat16); }),
-                HasSubstr("one dtype"));
+    EXPECT_THAT(error_after([&](TensorMap& t) { t[name] = t[name].to(at::kLong); }),
+                HasSubstr("no floating-point dtype"));
     EXPECT_THAT(error_after([&](TensorMap& t) { t["model.layers.7.mlp.up_proj.weight"] = t[name]; }),
                 HasSubstr("model.layers.7.mlp.up_proj.weight"));
     EXPECT_EQ(error_after([&](TensorMap& t) { t["lm_head.weight"] = t["model.embed_tokens.weight"]; }),
@@ -116,7 +116,20 @@ TEST(ModelDirectory, RefusesWeightsThatDoNotFitTheConfig) {
         HasSubstr("differs from the embedding"));
     const fs::path directory = saved(decoder, "bare");
     fs::remove(directory / "model.safetensors");
-    EXPECT_THAT(load_error(directory), HasSubstr("pickled weights"));
+    EXPECT_THAT(load_error(directory), HasSubstr("no weights; save the model as safetensors"));
+    write_file_atomic(directory / "pytorch_model.bin", "PK");
+    EXPECT_THAT(load_error(directory), HasSubstr("pytorch_model.bin, which may be pickled"));
+}
+
+TEST(ModelDirectory, MixedDtypesAreWidenedWithoutLoss) {
+    const Decoder decoder = lively_decoder(small_config("qwen3"), 4, at::kBFloat16);
+    const fs::path directory = saved(decoder, "mixed");
+    const at::Tensor norm = decoder.final_norm_D.to(at::kFloat) + 1e-6;
+    change_weights(directory, [&](TensorMap& t) { t["model.norm.weight"] = norm; });
+    const Decoder back = load_model_directory(directory);
+    EXPECT_EQ(back.embedding_VD.scalar_type(), at::kFloat);
+    EXPECT_TRUE(at::equal(back.final_norm_D, norm));
+    EXPECT_TRUE(at::equal(back.embedding_VD.to(at::kBFloat16), decoder.embedding_VD));
 }
 
 }  // namespace

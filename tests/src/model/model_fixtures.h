@@ -5,6 +5,10 @@
 #include <ATen/ops/empty.h>
 #include <ATen/ops/tensor.h>
 
+#include <cmath>
+#include <functional>
+#include <map>
+#include <string>
 #include <vector>
 
 #include "src/base/rng.h"
@@ -38,6 +42,39 @@ inline Decoder lively_decoder(const ModelConfig& config, std::uint64_t seed, at:
             values[i] = static_cast<float>((norm ? 1.0 : 0.0) + 0.3 * rng.normal());
     });
     return cast_decoder(decoder, dtype);
+}
+
+/// Sets tensor k of the names in sorted order, element i, to size sin(step k + rate i), plus 1 where `unit`
+/// says so: weights that another program can have without a file (tests/src/model/oracle.py).
+inline void fill_by_formula(std::map<std::string, at::Tensor>& tensors, double size, double step, double rate,
+                            const std::function<bool(const std::string&)>& unit) {
+    double k = 0.0;
+    for (auto& [name, tensor] : tensors) {
+        for (std::int64_t i = 0; i < tensor.numel(); ++i)
+            tensor.mutable_data_ptr<float>()[i] = static_cast<float>(
+                size * std::sin(step * k + rate * static_cast<double>(i)) + (unit(name) ? 1.0 : 0.0));
+        k += 1.0;
+    }
+}
+
+inline Decoder formula_decoder(const ModelConfig& config) {
+    Decoder decoder = make_decoder(config, 0);
+    std::map<std::string, at::Tensor> sorted;
+    visit_weights(decoder,
+                  [&](const std::string& name, at::Tensor& weight) { sorted.emplace(name, weight); });
+    fill_by_formula(sorted, 0.2, 0.7, 0.37,
+                    [](const std::string& name) { return name.ends_with("norm.weight"); });
+    return decoder;
+}
+
+/// The models of tests/src/model/oracle.py; llama has an untied head and llama3 rotation.
+inline ModelConfig golden_config(const std::string& architecture) {
+    ModelConfig config = small_config(architecture);
+    if (architecture == "llama") {
+        config.tie_word_embeddings = false;
+        config.rope_llama3 = Llama3RopeScaling{8.0, 1.0, 4.0, 64};
+    }
+    return config;
 }
 
 struct TestAnswer {
@@ -87,6 +124,17 @@ inline PackedBatch pack_records(const std::vector<TestRecord>& records, bool sha
     batch.label_N = at::tensor(labels);
     batch.answer_N = at::tensor(owners);
     return batch;
+}
+
+inline PackedBatch one_sequence(const std::vector<std::int64_t>& ids) {
+    return pack_records({{{ids[0]}, {{{ids.begin() + 1, ids.end()}, {}}}}}, true);
+}
+
+/// Logits [40, vocabulary] after the ids of tests/src/model/oracle.py.
+inline at::Tensor golden_logits(const Decoder& decoder) {
+    std::vector<std::int64_t> ids;
+    for (std::int64_t i = 0; i < 40; ++i) ids.push_back((5 * i + 3) % 37);
+    return decoder_hidden(decoder, one_sequence(ids)).matmul(head_weight(decoder).t());
 }
 
 /// Records of mixed lengths: one answer, several, some tokens given, one longer than a block of rows.

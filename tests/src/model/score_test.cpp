@@ -2,6 +2,8 @@
 
 #include <ATen/TensorOperators.h>
 #include <ATen/core/grad_mode.h>
+#include <ATen/ops/arange.h>
+#include <ATen/ops/cat.h>
 #include <ATen/ops/log_softmax.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -109,6 +111,25 @@ TEST(ScoreAnswers, RefusesALabelOutsideTheRange) {
     EXPECT_THAT([&] { score_answers(decoder, batch, {.vocab_begin = 10, .vocab_end = 30}); },
                 testing::ThrowsMessage<DataError>(
                     testing::AllOf(testing::HasSubstr("scored position 2"), testing::HasSubstr("the id 9"))));
+}
+
+TEST(ScoreAnswers, ExtraIdsJoinTheSoftmaxOfTheRange) {
+    Decoder decoder = lively_decoder(small_config("qwen2"), 1, at::kDouble);
+    const PackedBatch batch = pack_records({{{1, 2}, {{{20, 21, 9, 3}, {}}}}}, true);
+    set_requires_grad(decoder, true);
+    const SequenceScore score =
+        score_answers(decoder, batch, {.vocab_begin = 10, .vocab_end = 30, .extra_ids = {9, 3}});
+    const at::Tensor columns = at::cat({at::arange(10, 30), at::tensor({9, 3})});
+    const at::Tensor logits =
+        decoder_hidden(decoder, batch).index_select(0, batch.row_N).matmul(head_weight(decoder).t());
+    const at::Tensor all = at::log_softmax(logits.index_select(1, columns), 1);
+    const at::Tensor expected = all.gather(1, at::tensor({10, 11, 20, 21}).unsqueeze(1)).squeeze(1);
+    EXPECT_TRUE(close(score.logprob_N.detach(), expected.detach(), 1e-11));
+    expected.sum().backward();
+    const at::Tensor wanted = decoder.embedding_VD.grad().clone();
+    decoder.embedding_VD.mutable_grad().reset();
+    score.logprob_N.sum().backward();
+    EXPECT_TRUE(close(decoder.embedding_VD.grad(), wanted, 1e-9));
 }
 
 }  // namespace

@@ -1,0 +1,75 @@
+// Commands on model directories rather than recipes: score, generate, import, inspect, grow, merge.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "src/data/answer_lines.h"
+#include "src/generate/sampler.h"
+#include "src/model/decoder.h"
+#include "src/model/grow.h"
+#include "src/model/inspect.h"
+
+namespace linvox {
+
+/// A model directory, an adapter to lay over it, and how its answers are made of ids.
+struct ModelArguments {
+    std::filesystem::path model, adapter;
+    std::string precision = "stored";    // of weights and products: stored, f32, bf16
+    bool codec_only = false;             // softmax over the codec range and the stop ids
+    std::string range;                   // "BEGIN:END" of ids instead; "" all
+    std::vector<std::int32_t> stop_ids;  // empty: of the codec range, else of config.json
+};
+
+Decoder load_decoder(const ModelArguments& arguments);
+
+/// What a softmax runs over: [begin, end), 0, 0 for all ids, and ids outside that join; and the stop ids.
+struct AnswerIds {
+    std::int64_t begin = 0, end = 0;
+    std::vector<std::int32_t> extra, stop;
+};
+AnswerIds answer_ids(const ModelArguments& arguments, const ModelConfig& config);
+
+/// Text goes through the directory's tokenizer, which is loaded when the first text comes.
+LineRules line_rules(const std::filesystem::path& model, const ModelConfig& config);
+
+struct ScoreArguments {
+    ModelArguments model;
+    std::filesystem::path data, out;  // out empty: stdout
+    bool per_token = false;
+    std::int64_t token_budget = 4096;
+};
+void command_score(const ScoreArguments& arguments);
+
+struct GenerateArguments {
+    ModelArguments model;
+    std::filesystem::path prompts, out;
+    std::int64_t samples = 1, seed = 1;
+    SamplingConfig sampling;
+};
+void command_generate(const GenerateArguments& arguments);
+
+struct ImportArguments {
+    std::filesystem::path in, out, model;
+    std::vector<std::int32_t> stop_ids;
+};
+void command_import_vllm(const ImportArguments& arguments);
+
+void command_inspect(const std::filesystem::path& directory, const InspectOptions& options, bool as_json);
+
+struct GrowArguments {
+    std::filesystem::path model, out;
+    std::string pattern = "<|s_N|>";
+    GrowConfig grow;
+};
+void command_grow(const GrowArguments& arguments);
+
+struct MergeArguments {
+    std::filesystem::path model, adapter, out;
+};
+void command_merge(const MergeArguments& arguments);
+
+}  // namespace linvox
