@@ -81,6 +81,11 @@ public:
         }
         for (const Ranked& chosen : chosen_) {
             if (static_cast<std::int64_t>(records.size()) == config_.per_prompt) break;
+            // Samples of a sure model are often equal: the same pair twice would only weigh double.
+            const auto same = [&](const PreferenceRecord& r) {
+                return r.chosen.answer.ids == answer(chosen.index).answer.ids;
+            };
+            if (std::any_of(records.begin(), records.end(), same)) continue;
             std::optional<PreferenceRecord> record = pair_with_rejected(chosen, records.size());
             if (record) records.push_back(std::move(*record));
         }

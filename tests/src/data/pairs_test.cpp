@@ -238,6 +238,15 @@ TEST(Pairs, TheReferenceStandsInWhereNoCandidateCanBeChosen) {
     EXPECT_TRUE(build_pairs({group}, config).records.empty());
 }
 
+TEST(Pairs, EqualChosenAnswersMakeOneRecord) {
+    PairConfig config = by_wer();
+    config.per_prompt = 3;
+    const auto result = build_pairs({group_of({scored(1, 0.0), scored(1, 0.0), scored(2, 0.5), scored(3, 0.0)})}, config);
+    ASSERT_EQ(result.records.size(), 2U);
+    EXPECT_EQ(result.records[0].chosen.answer.ids[0], 1);
+    EXPECT_EQ(result.records[1].chosen.answer.ids[0], 3);
+}
+
 TEST(Pairs, TheNearestWrongAnswerComesFirst) {
     PairConfig config;
     config.rule = "correct";
