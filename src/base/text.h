@@ -22,6 +22,9 @@ std::string trim(std::string_view text);
 /// ASCII letters to lower case, other bytes unchanged.
 std::string to_lower(std::string_view text);
 
+/// An ASCII digit.
+inline bool is_digit(char c) { return c >= '0' && c <= '9'; }
+
 /// Damerau-Levenshtein distance (adjacent transposition costs 1) over bytes.
 std::size_t damerau_distance(std::string_view a, std::string_view b);
 

@@ -47,8 +47,6 @@ constexpr std::array kCodecPatterns = {
 // From here on, numbered tokens of an unknown name are worth a line; fewer are reserved tokens mostly.
 constexpr std::size_t kManyTokens = 1000;
 
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
-
 /// "<|g0r1_17|>" as "<|g#r#_N|>", streams {0, 1}, number 17.
 struct NumberedName {
     std::string pattern;

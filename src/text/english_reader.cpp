@@ -13,7 +13,6 @@ namespace linvox {
 
 namespace {
 
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
 bool is_upper(char c) { return c >= 'A' && c <= 'Z'; }
 bool is_letter(char c) { return is_upper(c) || (c >= 'a' && c <= 'z'); }
 bool is_alpha(char c) { return is_letter(c) || static_cast<unsigned char>(c) >= 0x80; }

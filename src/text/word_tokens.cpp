@@ -1,4 +1,5 @@
 #include "src/text/word_tokens.h"
+#include "src/base/text.h"
 
 #include <algorithm>
 
@@ -6,8 +7,6 @@ namespace linvox {
 namespace {
 
 constexpr std::string_view kNumberBreak = "<_>", kSign = "<->", kPoint = "<.>", kComma = "<,>";
-
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
 bool is_word_byte(char c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '\'' ||

@@ -24,7 +24,6 @@ constexpr std::array<Currency, 3> kCurrencies = {{{"$", "dollar", "dollars", "ce
 
 constexpr std::size_t kMostDigits = 18;  // number_words() reads no more
 
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
 bool all_digits(std::string_view s) { return !s.empty() && std::all_of(s.begin(), s.end(), is_digit); }
 
 std::string without_commas(std::string_view s) {
