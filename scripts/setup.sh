@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs what Linvox needs to build and run, and nothing that is there already.
-# Debian 12 and 13, Ubuntu 22.04 and 24.04. Safe to run again: that takes seconds.
+# Debian 12 and 13, Ubuntu 24.04. Safe to run again: that takes seconds.
 #
 #   LINVOX_TORCH        folder of a LibTorch 2.7 or newer to use (include/ and lib/ in it)
 #   LINVOX_TORCH_INDEX  package index to install torch from, for example a mirror

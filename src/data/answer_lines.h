@@ -21,10 +21,10 @@
 namespace linvox {
 
 /// Text to ids; `opens` says that it opens the sequence, where a model may want a BOS token.
-using TextEncoder = std::function<std::vector<std::int32_t>(const std::string& text, bool opens)>;
+using EncodeText = std::function<std::vector<std::int32_t>(const std::string& text, bool opens)>;
 
 struct LineRules {
-    TextEncoder encode;              // empty: a file with text is refused
+    EncodeText encode;              // empty: a file with text is refused
     std::int64_t vocab_size = 0;     // of the model
     std::int64_t max_positions = 0;  // longest prompt and answer together
 };
