@@ -99,7 +99,7 @@ void look_at_tokenizer(Inspection& found, const std::optional<ModelConfig>& conf
     found.facts["codec"] = json::array();
     for (const CodecRange& range : codec.ranges) {
         found.facts["codec"].push_back(range_json(range));
-        if (range.stop_ids.empty())
+        if (range.stop_ids.empty() && (!config || config->eos_token_ids.empty()))
             found.problems.push_back(
                 fmt::format("no token ends an answer of {}; name it with --stop", range.pattern));
     }

@@ -11,7 +11,11 @@ namespace {
 
 using nlohmann::json;
 
-std::string gib(const json& bytes) { return fmt::format("{:.2f} GiB", bytes.get<double>() / 0x1p30); }
+std::string bytes_text(const json& bytes) {
+    const auto count = bytes.get<double>();
+    return count < 0x1p30 ? fmt::format("{:.1f} MiB", count / 0x1p20)
+                          : fmt::format("{:.2f} GiB", count / 0x1p30);
+}
 
 std::string millions(const json& count) { return fmt::format("{:.1f} M", count.get<double>() / 1e6); }
 
@@ -34,7 +38,7 @@ void add_config(std::string& text, const json& facts) {
 void add_files(std::string& text, const json& facts) {
     for (const json& file : facts["files"])
         text += fmt::format("weights       {}: {} tensors, {}\n", file["name"].get<std::string>(),
-                            file["tensors"].dump(), gib(file["bytes"]));
+                            file["tensors"].dump(), bytes_text(file["bytes"]));
     for (const auto& [name, count] : facts["dtypes"].items())
         text += fmt::format("dtype         {} ({} values)\n", name, millions(count));
 }
@@ -62,9 +66,10 @@ void add_memory_lines(std::string& text, const json& facts) {
         "products\n",
         m["batch"].dump(), m["prompt"].dump(), m["answer"].dump());
     const auto line = [&](const std::string& what, const json& e) {
-        text += fmt::format("  {:<12}{}: weights {}, gradients {}, AdamW {}, activations {}, logits {}\n",
-                            what, gib(e["total"]), gib(e["weights"]), gib(e["gradients"]),
-                            gib(e["optimiser"]), gib(e["activations"]), gib(e["logits"]));
+        text +=
+            fmt::format("  {:<12}{}: weights {}, gradients {}, AdamW {}, activations {}, logits {}\n", what,
+                        bytes_text(e["total"]), bytes_text(e["weights"]), bytes_text(e["gradients"]),
+                        bytes_text(e["optimiser"]), bytes_text(e["activations"]), bytes_text(e["logits"]));
     };
     line("sft", m["sft"]);
     line("align", m["align"]);
