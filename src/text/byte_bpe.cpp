@@ -11,7 +11,7 @@ namespace {
 
 // Up to here a scan for the lowest rank beats a queue.
 constexpr std::size_t kScanLimit = 48;
-constexpr std::size_t kCacheEntries = std::size_t{1} << 15;
+constexpr std::size_t kCacheEntries = std::size_t{1} << 14;
 
 /// One token of a long word, in a doubly linked list; -1 ends it. Merged-away symbols have id -1.
 struct Symbol {
@@ -43,9 +43,9 @@ MergeTable::MergeTable(const std::vector<BpeMerge>& merges) {
 
 WordCache::WordCache() : entries_(kCacheEntries) {}
 
-WordCache::Entry& WordCache::entry(const std::array<std::uint64_t, 2>& word, std::size_t length) {
-    std::uint64_t hash = (word[0] ^ length) * 0x9e3779b97f4a7c15ULL;
-    hash = (hash ^ hash >> 29 ^ word[1]) * 0xbf58476d1ce4e5b9ULL;
+WordCache::Entry& WordCache::entry(const Key& word, std::size_t length) {
+    std::uint64_t hash = length;
+    for (const std::uint64_t part : word) hash = (hash ^ part) * 0x9e3779b97f4a7c15ULL, hash ^= hash >> 29;
     return entries_[(hash >> 32) & (kCacheEntries - 1)];
 }
 
@@ -59,7 +59,7 @@ void ByteBpe::encode(std::string_view word, WordCache& cache, std::vector<std::i
     }
     if (word.empty()) return;
     if (word.size() > WordCache::kLongestWord) return merge(word, ids);
-    std::array<std::uint64_t, 2> key{};
+    WordCache::Key key{};
     std::memcpy(key.data(), word.data(), word.size());
     WordCache::Entry& entry = cache.entry(key, word.size());
     if (entry.length == word.size() && entry.word == key) {
