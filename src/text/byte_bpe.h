@@ -55,13 +55,13 @@ private:
 /// hash. One per thread.
 class WordCache {
 public:
-    static constexpr std::size_t kLongestWord = 32, kMostIds = 10;
+    static constexpr std::size_t kLongestWord = 32, kMostIds = 7;
     WordCache();
 
 private:
     friend class ByteBpe;
     using Key = std::array<std::uint64_t, kLongestWord / 8>;  // the word's bytes, then zeros
-    struct Entry {
+    struct alignas(64) Entry {                                // one cache line
         Key word{};
         std::uint8_t length = 0, count = 0;
         std::array<std::int32_t, kMostIds> ids{};
