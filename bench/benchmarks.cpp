@@ -15,6 +15,7 @@
 #include "src/base/rng.h"
 #include "src/generate/sampler.h"
 #include "src/model/decoder.h"
+#include "src/text/tokenizer.h"
 
 namespace linvox {
 namespace {
@@ -41,6 +42,20 @@ std::function<void()> rng_round() {
 std::function<void()> sha256_round() {
     auto bytes = std::make_shared<std::string>(16 << 20, 'x');
     return [bytes] { sink = sha256_hex(*bytes)[0]; };
+}
+
+// A small vocabulary: more merges a word than a real one has.
+std::function<void()> tokenize_round() {
+    const std::string text = read_file(LINVOX_SOURCE_DIR "/README.md");
+    auto tokenizer =
+        std::make_shared<Tokenizer>(load_tokenizer(LINVOX_SOURCE_DIR "/tests/golden/tokenizers/qwen2"));
+    auto texts = std::make_shared<std::vector<std::string>>();
+    for (std::size_t at = 0; at < text.size(); at += 1000) texts->push_back(text.substr(at, 1000));
+    return [texts, tokenizer] {
+        std::size_t ids = 0;
+        for (const std::string& part : *texts) ids += tokenizer->encode(part).size();
+        sink = static_cast<double>(ids);
+    };
 }
 
 std::function<void()> dtw_round() {
@@ -111,6 +126,7 @@ std::vector<Benchmark> all_benchmarks() {
     return {
         {"rng_uniform", "1e6 draws", rng_round},
         {"sha256", "16 MiB", sha256_round},
+        {"tokenize", "README.md in pieces of 1 kB", tokenize_round},
         {"sample_index", "1000 rows x 512 logits", sampler_round},
         {"dtw_cost", "400 x 400 frames x 24", dtw_round},
         {"kmeans_assign", "4000 rows x 48, 512 centroids", kmeans_round},

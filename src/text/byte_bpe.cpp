@@ -11,7 +11,7 @@ namespace {
 
 // Up to here a scan for the lowest rank beats a queue.
 constexpr std::size_t kScanLimit = 48;
-constexpr std::size_t kCacheEntries = std::size_t{1} << 15;
+constexpr std::size_t kCacheEntries = std::size_t{1} << 14;
 
 /// One token of a long word, in a doubly linked list; -1 ends it. Merged-away symbols have id -1.
 struct Symbol {
@@ -43,9 +43,9 @@ MergeTable::MergeTable(const std::vector<BpeMerge>& merges) {
 
 WordCache::WordCache() : entries_(kCacheEntries) {}
 
-WordCache::Entry& WordCache::entry(const std::array<std::uint64_t, 2>& word, std::size_t length) {
-    std::uint64_t hash = (word[0] ^ length) * 0x9e3779b97f4a7c15ULL;
-    hash = (hash ^ hash >> 29 ^ word[1]) * 0xbf58476d1ce4e5b9ULL;
+WordCache::Entry& WordCache::entry(const Key& word, std::size_t length) {
+    std::uint64_t hash = length;
+    for (const std::uint64_t part : word) hash = (hash ^ part) * 0x9e3779b97f4a7c15ULL, hash ^= hash >> 29;
     return entries_[(hash >> 32) & (kCacheEntries - 1)];
 }
 
@@ -59,7 +59,7 @@ void ByteBpe::encode(std::string_view word, WordCache& cache, std::vector<std::i
     }
     if (word.empty()) return;
     if (word.size() > WordCache::kLongestWord) return merge(word, ids);
-    std::array<std::uint64_t, 2> key{};
+    WordCache::Key key{};
     std::memcpy(key.data(), word.data(), word.size());
     WordCache::Entry& entry = cache.entry(key, word.size());
     if (entry.length == word.size() && entry.word == key) {
@@ -86,31 +86,32 @@ void ByteBpe::merge(std::string_view word, std::vector<std::int32_t>& ids) const
 }
 
 void ByteBpe::merge_short(std::string_view word, std::vector<std::int32_t>& ids) const {
-    struct Part {
-        std::int32_t id;
-        const MergeTable::Entry* with_next;
-    };
-    std::array<Part, kScanLimit + 1> parts;
-    static const MergeTable::Entry kNone;
+    std::array<std::int32_t, kScanLimit> id;       // the tokens so far
+    std::array<std::uint32_t, kScanLimit> rank{};  // of each with the next one
+    std::array<std::int32_t, kScanLimit> merged;   // what they become
     std::size_t count = word.size();
-    for (std::size_t i = 0; i < count; ++i) parts[i].id = byte_ids_[static_cast<unsigned char>(word[i])];
     const auto look = [&](std::size_t i) {
-        parts[i].with_next = i + 1 < count ? &table_.find(parts[i].id, parts[i + 1].id) : &kNone;
+        rank[i] = MergeTable::kNoRank;
+        if (i + 1 >= count) return;
+        const MergeTable::Entry& entry = table_.find(id[i], id[i + 1]);
+        rank[i] = entry.rank;
+        merged[i] = entry.merged;
     };
+    for (std::size_t i = 0; i < count; ++i) id[i] = byte_ids_[static_cast<unsigned char>(word[i])];
     for (std::size_t i = 0; i < count; ++i) look(i);
     for (;;) {
-        std::size_t best = 0;
-        for (std::size_t i = 1; i < count; ++i) {
-            if (parts[i].with_next->rank < parts[best].with_next->rank) best = i;
-        }
-        if (parts[best].with_next->rank == MergeTable::kNoRank) break;
-        parts[best].id = parts[best].with_next->merged;
-        std::copy(parts.begin() + best + 2, parts.begin() + count, parts.begin() + best + 1);
+        const auto lowest = std::min_element(rank.begin(), rank.begin() + count);
+        if (*lowest == MergeTable::kNoRank) break;
+        const auto at = static_cast<std::size_t>(lowest - rank.begin());
+        id[at] = merged[at];
         --count;
-        look(best);
-        if (best > 0) look(best - 1);
+        std::copy(id.begin() + at + 2, id.begin() + count + 1, id.begin() + at + 1);
+        std::copy(rank.begin() + at + 2, rank.begin() + count + 1, rank.begin() + at + 1);
+        std::copy(merged.begin() + at + 2, merged.begin() + count + 1, merged.begin() + at + 1);
+        look(at);
+        if (at > 0) look(at - 1);
     }
-    for (std::size_t i = 0; i < count; ++i) ids.push_back(parts[i].id);
+    ids.insert(ids.end(), id.begin(), id.begin() + count);
 }
 
 void ByteBpe::merge_long(std::string_view word, std::vector<std::int32_t>& ids) const {

@@ -55,17 +55,18 @@ private:
 /// hash. One per thread.
 class WordCache {
 public:
-    static constexpr std::size_t kLongestWord = 16, kMostIds = 6;
+    static constexpr std::size_t kLongestWord = 32, kMostIds = 7;
     WordCache();
 
 private:
     friend class ByteBpe;
-    struct Entry {
-        std::array<std::uint64_t, 2> word{};
+    using Key = std::array<std::uint64_t, kLongestWord / 8>;  // the word's bytes, then zeros
+    struct alignas(64) Entry {                                // one cache line
+        Key word{};
         std::uint8_t length = 0, count = 0;
         std::array<std::int32_t, kMostIds> ids{};
     };
-    Entry& entry(const std::array<std::uint64_t, 2>& word, std::size_t length);
+    Entry& entry(const Key& word, std::size_t length);
     std::vector<Entry> entries_;
 };
 

