@@ -2,22 +2,18 @@
 
 #include <fmt/format.h>
 
-#include <memory>
-
 #include "src/base/error.h"
 #include "src/base/files.h"
 #include "src/base/text.h"
 #include "src/data/validate.h"
-#include "src/text/sentencepiece_tokenizer.h"
+#include "src/text/tokenizer.h"
 
 namespace linvox {
 namespace {
 
 Tokenise tokenise_with(const std::filesystem::path& model) {
     if (model.empty()) return {};
-    const auto tokenizer =
-        std::make_shared<const SentencepieceTokenizer>(SentencepieceTokenizer::load(model));
-    return [tokenizer](const std::string& text) { return tokenizer->ids(text); };
+    return [tokenizer = load_tokenizer(model)](const std::string& text) { return tokenizer.encode(text); };
 }
 
 }  // namespace

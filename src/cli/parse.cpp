@@ -94,7 +94,7 @@ void add_validate(CLI::App& app, ValidateArguments& arguments, int& code) {
     validate->add_option("--fix", arguments.fix,
                          "write a copy with everything repaired that is safe to repair");
     validate->add_option("--tokenizer", arguments.tokenizer,
-                         "sentencepiece model; also check that prompts are prefixes");
+                         "model directory, tokenizer.json or *.model: also check that prompts are prefixes");
     validate->add_option("--most", arguments.most, "findings listed of each kind");
     validate->callback([&arguments, &code] { code = command_validate(arguments); });
 }
