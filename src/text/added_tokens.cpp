@@ -3,7 +3,6 @@
 #include <utf8proc.h>
 
 #include <algorithm>
-#include <cstring>
 
 namespace linvox {
 namespace {
@@ -118,11 +117,10 @@ AddedTokenFinder::AddedTokenFinder(const std::vector<AddedToken>& tokens) {
 
 std::uint32_t AddedTokenFinder::child(std::uint32_t node, char byte) const {
     const Node& parent = nodes_[node];
-    if (parent.children == 0) return 0;
-    const char* labels = labels_.data() + parent.first_child;
-    const void* found = std::memchr(labels, byte, parent.children);
-    if (!found) return 0;
-    return parent.first_child + static_cast<std::uint32_t>(static_cast<const char*>(found) - labels);
+    for (std::uint32_t at = parent.first_child; at < parent.first_child + parent.children; ++at) {
+        if (labels_[at] == byte) return at;
+    }
+    return 0;
 }
 
 std::optional<AddedTokenFinder::Match> AddedTokenFinder::find(std::string_view text, std::size_t from) const {
