@@ -40,21 +40,22 @@ double peak_gib() {
 std::int64_t tokens_of(const PreferenceRecord& record) {
     std::int64_t tokens = 0;
     for (const Candidate& rejected : record.rejected)
-        tokens += static_cast<std::int64_t>(2 * record.info.prompt_ids.size() + record.chosen.answer.ids.size() +
-                                            rejected.answer.ids.size());
+        tokens += static_cast<std::int64_t>(2 * record.info.prompt_ids.size() +
+                                            record.chosen.answer.ids.size() + rejected.answer.ids.size());
     return tokens;
 }
 
 }  // namespace
 
-int train_benchmark(const std::filesystem::path& folder, const std::string& precision, std::int64_t batch_pairs,
-                    std::int64_t steps) {
+int train_benchmark(const std::filesystem::path& folder, const std::string& precision,
+                    std::int64_t batch_pairs, std::int64_t steps) {
     const AlignConfig config = benchmark_config(precision, batch_pairs);
     Decoder policy = load_model_directory(folder / "model");
     AlignData data;
     data.train = read_workload_pairs(folder);
     const auto pairs_a_record = static_cast<std::int64_t>(data.train.at(0).rejected.size());
-    data.train.resize(std::min(data.train.size(), static_cast<std::size_t>(steps * batch_pairs / pairs_a_record)));
+    data.train.resize(
+        std::min(data.train.size(), static_cast<std::size_t>(steps * batch_pairs / pairs_a_record)));
     data.vocab_end = policy.config.vocab_size;
     std::vector<SequenceGroup> groups;
     for (const PreferenceRecord& record : data.train) groups.push_back(preference_group(record));

@@ -2,7 +2,8 @@
 // directory and pairs of random ids, written for any trainer to read.
 //
 //   DIR/model/{config.json, model.safetensors}
-//   DIR/pairs.jsonl   {"prompt": [ids], "chosen": [ids], "rejected": [[ids], ...]}; answers end with kWorkloadEnd
+//   DIR/pairs.jsonl   {"prompt": [ids], "chosen": [ids], "rejected": [[ids], ...]}; answers end with
+//   kWorkloadEnd
 #pragma once
 
 #include <cstdint>
@@ -35,7 +36,7 @@ std::vector<PreferenceRecord> read_workload_pairs(const std::filesystem::path& f
 /// The `train` command: trains on the workload in `folder` with DPO (sums, beta 0.1, rate 1e-5, clip 1) and
 /// prints one JSON object: seconds, losses and pairs of every step, peak memory; and writes
 /// `folder`/order.json, the record numbers of each step. The reference is scored before the clock starts.
-int train_benchmark(const std::filesystem::path& folder, const std::string& precision, std::int64_t batch_pairs,
-                    std::int64_t steps);
+int train_benchmark(const std::filesystem::path& folder, const std::string& precision,
+                    std::int64_t batch_pairs, std::int64_t steps);
 
 }  // namespace linvox

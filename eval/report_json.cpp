@@ -14,7 +14,6 @@ namespace {
 using Json = nlohmann::json;
 constexpr const char* kSchema = "linvox.report/1";
 
-
 std::optional<double> read_optional(const Json& value) {
     if (value.is_null()) return {};
     return value.get<double>();

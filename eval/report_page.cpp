@@ -93,10 +93,12 @@ std::string boxed_list(const char* kind, const char* title, const std::vector<st
 
 std::string navigation(const std::string& body) {
     const std::pair<const char*, const char*> kSections[] = {
-        {"summary", "Summary"},      {"comparisons", "Comparisons"}, {"listen", "Items"},
-        {"distributions", "Spread"}, {"divergence", "Divergence"},   {"curves", "Training"},
-        {"sweep", "Sweep"},          {"runs", "Runs"},               {"pairs", "Pairs"},
-        {"codec", "Codec"},          {"method", "All numbers"}};
+        {"summary", "Summary"},       {"comparisons", "Comparisons"},
+        {"listen", "Items"},          {"distributions", "Spread"},
+        {"divergence", "Divergence"}, {"curves", "Training"},
+        {"sweep", "Sweep"},           {"runs", "Runs"},
+        {"pairs", "Pairs"},           {"codec", "Codec"},
+        {"method", "All numbers"}};
     std::string html = "<nav aria-label=Sections><ul>";
     for (const auto& [id, title] : kSections)
         if (body.find(fmt::format("id=\"{}\"", id)) != std::string::npos)
@@ -120,8 +122,7 @@ std::string page_header(const Report& report) {
 std::string report_page(const Report& report, const std::filesystem::path& directory) {
     const std::string body = page_summary(report) + page_comparisons(report) + page_items(report) +
                              page_distributions(report) + page_divergence(report) + page_curves(report) +
-                             page_panels(report) +
-                             page_method(report);
+                             page_panels(report) + page_method(report);
     // The policy forbids every request: what the page shows it carries. Files in media/ only when not
     // embedded.
     const char* media = report.input.media.embed ? "data:" : "data: 'self' file:";

@@ -168,7 +168,8 @@ PlotFrame frame_of(const std::vector<Line>& lines) {
     return plot_frame(f.x_low, f.x_high, linear_quantile(values, 0.002), linear_quantile(values, 0.998));
 }
 
-std::string polyline(const PlotFrame& f, const std::vector<double>& steps, const std::vector<double>& values) {
+std::string polyline(const PlotFrame& f, const std::vector<double>& steps,
+                     const std::vector<double>& values) {
     std::string path;
     for (std::size_t i = 0; i < steps.size(); ++i)
         path += fmt::format("{}{:.1f} {:.1f}", i == 0 ? 'M' : 'L', f.x(steps[i]),

@@ -93,9 +93,12 @@ std::string page_divergence(const Report& report) {
     std::string plots;
     for (const ReportPlot& plot : divergence_plots(report)) plots += plot_html(report.input, plot);
     if (plots.empty()) return "";
-    return "<section id=\"divergence\"><h2>Gain against divergence</h2><p class=lead>How far each model went from "
-           "the baseline and what that bought. KL is estimated from the model's own samples at temperature 1, "
-           "scored by both models. Models compare fairly where they stand at the same place on the horizontal "
+    return "<section id=\"divergence\"><h2>Gain against divergence</h2><p class=lead>How far each model went "
+           "from "
+           "the baseline and what that bought. KL is estimated from the model's own samples at temperature "
+           "1, "
+           "scored by both models. Models compare fairly where they stand at the same place on the "
+           "horizontal "
            "axis. Bars: 95&nbsp;% intervals.</p><div class=figures>" +
            plots + "</div></section>";
 }
@@ -111,7 +114,8 @@ namespace {
 /// What the item browser is for: written answers are read.
 std::string items_lead(const Report& report) {
     const auto& answers = report.input.answers;
-    if (std::any_of(answers.begin(), answers.end(), [](const ReportAnswer& a) { return a.response.has_value(); }))
+    if (std::any_of(answers.begin(), answers.end(),
+                    [](const ReportAnswer& a) { return a.response.has_value(); }))
         return "Worst first; open one to read every answer to it side by side.";
     std::size_t with_audio = 0;
     bool cut = false;
@@ -131,7 +135,8 @@ std::string items_lead(const Report& report) {
         with_audio, report.input.items.size(), report.input.media.embed ? " inside this file" : "");
     if (cut) note += fmt::format("Audio longer than {:.0f} s is cut here. ", report.input.media.max_seconds);
     return fmt::format(
-        "Worst first; open one to listen and look. {}Keys: <kbd>1</kbd>&ndash;<kbd>9</kbd> switch systems at the "
+        "Worst first; open one to listen and look. {}Keys: <kbd>1</kbd>&ndash;<kbd>9</kbd> switch systems at "
+        "the "
         "same position, <kbd>space</kbd> plays and pauses.",
         note);
 }

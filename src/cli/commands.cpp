@@ -62,7 +62,8 @@ void command_pool(const std::vector<std::filesystem::path>& runs, const std::fil
                    "{} exists and is no report; name a new folder with --out", out.string());
     std::vector<PooledRun> pooled;
     for (const std::filesystem::path& run : runs)
-        pooled.push_back({run.lexically_normal().string(), report_from_json(read_json(run / "report" / "report.json"))});
+        pooled.push_back(
+            {run.lexically_normal().string(), report_from_json(read_json(run / "report" / "report.json"))});
     const Report report = pool_reports(pooled);
     write_report(out, report);
     fmt::print("{}\n{}\nreport: {}\n", terminal_table(report), terminal_tables(report.input.panels.back()),

@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <charconv>
-#include <memory>
 
 #include "src/base/error.h"
 #include "src/base/log.h"
@@ -69,18 +68,6 @@ AnswerIds answer_ids(const ModelArguments& arguments, const ModelConfig& config)
         if (ids.end > 0 && (id < ids.begin || id >= ids.end)) ids.extra.push_back(id);
     }
     return ids;
-}
-
-LineRules line_rules(const std::filesystem::path& model, const ModelConfig& config) {
-    LineRules rules;
-    rules.vocab_size = config.vocab_size;
-    rules.max_positions = config.max_position_embeddings;
-    const auto loaded = std::make_shared<std::optional<Tokenizer>>();
-    rules.encode = [loaded, model](const std::string& text, bool opens) {
-        if (!*loaded) *loaded = load_tokenizer(model);
-        return (*loaded)->encode(text, /*add_special=*/opens);
-    };
-    return rules;
 }
 
 void command_import_vllm(const ImportArguments& arguments) {

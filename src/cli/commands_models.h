@@ -33,9 +33,6 @@ struct AnswerIds {
 };
 AnswerIds answer_ids(const ModelArguments& arguments, const ModelConfig& config);
 
-/// Text goes through the directory's tokenizer, which is loaded when the first text comes.
-LineRules line_rules(const std::filesystem::path& model, const ModelConfig& config);
-
 struct ScoreArguments {
     ModelArguments model;
     std::filesystem::path data, out;  // out empty: stdout

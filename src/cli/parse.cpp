@@ -66,7 +66,8 @@ struct PoolArguments {
 };
 
 void add_pool(CLI::App& app, PoolArguments& arguments) {
-    CLI::App* pool = app.add_subcommand("pool", "one report over several runs of a recipe, for example its seeds");
+    CLI::App* pool =
+        app.add_subcommand("pool", "one report over several runs of a recipe, for example its seeds");
     pool->add_option("runs", arguments.runs, "run directories")->required();
     pool->add_option("--out", arguments.out, "folder of the report")->required();
     pool->callback([&arguments] { command_pool(arguments.runs, arguments.out); });

@@ -2,12 +2,15 @@
 
 #include <fmt/format.h>
 
+#include <memory>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <set>
 
 #include "src/base/error.h"
 #include "src/base/jsonl.h"
 #include "src/data/record_fields.h"
+#include "src/text/tokenizer.h"
 
 namespace linvox {
 namespace {
@@ -84,6 +87,18 @@ std::vector<Line> read_lines(const std::filesystem::path& file, const Read& read
 }
 
 }  // namespace
+
+LineRules line_rules(const std::filesystem::path& model, const ModelConfig& config) {
+    LineRules rules;
+    rules.vocab_size = config.vocab_size;
+    rules.max_positions = config.max_position_embeddings;
+    const auto loaded = std::make_shared<std::optional<Tokenizer>>();
+    rules.encode = [loaded, model](const std::string& text, bool opens) {
+        if (!*loaded) *loaded = load_tokenizer(model);
+        return (*loaded)->encode(text, /*add_special=*/opens);
+    };
+    return rules;
+}
 
 PromptLine read_prompt_line(const json& line, std::size_t number, const LineRules& rules) {
     PromptLine prompt{id_of(line, number), {}, string_field(line, "text")};

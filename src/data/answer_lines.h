@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "src/data/pack.h"
+#include "src/model/model_config.h"
 
 namespace linvox {
 
@@ -24,10 +25,13 @@ namespace linvox {
 using EncodeText = std::function<std::vector<std::int32_t>(const std::string& text, bool opens)>;
 
 struct LineRules {
-    EncodeText encode;              // empty: a file with text is refused
+    EncodeText encode;               // empty: a file with text is refused
     std::int64_t vocab_size = 0;     // of the model
     std::int64_t max_positions = 0;  // longest prompt and answer together
 };
+
+/// The rules of a model directory. Its tokenizer is loaded when the first text comes.
+LineRules line_rules(const std::filesystem::path& model, const ModelConfig& config);
 
 struct PromptLine {
     std::string id;  // "line-12" where the file has none

@@ -115,8 +115,7 @@ Candidate parse_candidate(const json& object, const std::string& where, ReadCont
                    "{} has no \"finish\"; a sampled answer must say whether it stopped by itself", where);
     if (object.contains("finish")) candidate.finish = parse_finish(object["finish"], where + ".finish");
     if (object.contains("scores")) candidate.scores = parse_scores(object["scores"], where + ".scores");
-    if (object.contains("logprobs"))
-        candidate.token_logprobs = object["logprobs"].get<std::vector<float>>();
+    if (object.contains("logprobs")) candidate.token_logprobs = object["logprobs"].get<std::vector<float>>();
     LINVOX_REQUIRE(object.contains("ids"), DataError, "{} has no \"ids\"", where);
     parse_answer(candidate, object["ids"], object.contains("given") ? &object["given"] : nullptr,
                  where + ".ids", context);

@@ -1,6 +1,9 @@
 #include "src/recipe/align_inputs.h"
 
+#include <nlohmann/json.hpp>
+
 #include "src/base/files.h"
+#include "src/base/jsonl.h"
 #include "src/recipe/text_encoder.h"
 #include "src/text/vocabulary.h"
 
@@ -26,6 +29,8 @@ AlignInputs load_align_inputs(const StageContext& context) {
         const Vocabulary vocabulary = Vocabulary::load(prepare / "vocabulary.json");
         inputs.vocab_begin = vocabulary.next();
         inputs.vocab_end = vocabulary.size();
+    } else if (context.config.task == "checkpoint") {
+        inputs.vocab_end = read_json(prepare / "vocabulary.json").at("size");
     } else {
         inputs.vocab_begin = TextEncoder::eos;
         inputs.vocab_end = TextEncoder::load(prepare).size();

@@ -91,7 +91,8 @@ std::vector<std::string> splits_of_runs(std::size_t runs, const TextDataConfig& 
     for (const auto& [name, share] : {std::pair{"test", config.test_share}, {"valid", config.valid_share}}) {
         if (share == 0) continue;
         const double wanted = std::max(1.0, share * static_cast<double>(runs) + 0.5);
-        for (auto i = static_cast<std::size_t>(wanted); i > 0 && next < runs; --i) splits[order[next++]] = name;
+        for (auto i = static_cast<std::size_t>(wanted); i > 0 && next < runs; --i)
+            splits[order[next++]] = name;
     }
     return splits;
 }

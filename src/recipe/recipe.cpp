@@ -199,11 +199,39 @@ std::vector<Stage> math_stages() {
     };
 }
 
+std::vector<std::filesystem::path> start_files(const RecipeConfig& config) {
+    return checkpoint_files(config.checkpoint);
+}
+
+std::vector<Stage> checkpoint_stages() {
+    return {
+        {"sft", "the checkpoint as the start", {"data"}, {}, start_files, stage_start},
+        {"prepare", "the checkpoint's vocabulary", {"data"}, {}, start_files, stage_prepare_checkpoint},
+        {"pairs", "the preferences as token ids", {"seed", "data"}, {}, start_files, stage_pairs_checkpoint},
+        reference_row(),
+        align_row(),
+        {"evaluate",
+         "every model on the held-out pairs",
+         {"align"},
+         {"prepare/vocabulary.json", "sft/model", "pairs", "align"},
+         {},
+         stage_evaluate_checkpoint},
+        {"report",
+         "tables, page, training curves",
+         {"seed", "report", "align"},
+         {"pairs", "align", "evaluate"},
+         {},
+         stage_report_checkpoint},
+    };
+}
+
 }  // namespace
 
 const std::vector<Task>& tasks() {
-    static const std::vector<Task> all = {
-        {"tts", tts_stages()}, {"text", text_stages()}, {"math", math_stages()}};
+    static const std::vector<Task> all = {{"tts", tts_stages()},
+                                          {"text", text_stages()},
+                                          {"math", math_stages()},
+                                          {"checkpoint", checkpoint_stages()}};
     return all;
 }
 

@@ -156,12 +156,22 @@ void visit_written(RecipeConfig& c, ConfigVisitor& v) {
     v.section("alarms", c.alarms, "warnings while a model is trained");
 }
 
+void visit_checkpoint(RecipeConfig& c, ConfigVisitor& v) {
+    WithoutSpeech<ReportConfig> report{c.report};
+    v.section("data", c.checkpoint, "the model to start from and its preference data");
+    v.sections("align", c.align, "the aligned models, all from the same start and pairs");
+    v.section("report", report, "the report");
+    v.section("log", c.log, "what is written while a model is trained");
+    v.section("alarms", c.alarms, "warnings while a model is trained");
+}
+
 /// What each task reads of a recipe file.
 struct TaskSections {
     const char* task;
     void (*visit)(RecipeConfig&, ConfigVisitor&);
 };
-constexpr TaskSections kTaskSections[] = {{"tts", visit_tts}, {"text", visit_written}, {"math", visit_written}};
+constexpr TaskSections kTaskSections[] = {
+    {"tts", visit_tts}, {"text", visit_written}, {"math", visit_written}, {"checkpoint", visit_checkpoint}};
 
 }  // namespace
 
@@ -244,6 +254,12 @@ void check_text(const RecipeConfig& config, std::vector<std::string>& problems) 
         problems.push_back("answer.splits must be [\"test\"] or [\"valid\"] in a text recipe");
 }
 
+void check_checkpoint(const RecipeConfig& config, std::vector<std::string>& problems) {
+    if (config.checkpoint.model.empty())
+        problems.push_back("data.model is needed: the directory of a checkpoint");
+    if (config.checkpoint.manifest.empty()) problems.push_back("data.manifest is needed: preference pairs");
+}
+
 /// What holds for both tasks without speech.
 void check_written(const RecipeConfig& config, std::vector<std::string>& problems) {
     if (config.answer.splits.empty()) problems.push_back("answer.splits names no split");
@@ -257,12 +273,14 @@ void check_written(const RecipeConfig& config, std::vector<std::string>& problem
 void check(const RecipeConfig& config) {
     std::vector<std::string> problems;
     if (config.task == "tts") check_tts(config, problems);
+    if (config.task == "checkpoint") check_checkpoint(config, problems);
     if (config.task == "text") check_text(config, problems);
     if (config.task == "math") check_math(config, problems);
-    if (config.task != "tts") check_written(config, problems);
+    const bool written = config.task == "text" || config.task == "math";
+    if (written) check_written(config, problems);
     check_align_runs(config.align, problems);
     try {
-        if (config.task != "text") check(config.pairs);
+        if (config.task == "tts" || config.task == "math") check(config.pairs);
         ModelConfig shape = config.model.shape;
         shape.vocab_size = 1;  // known once the data are prepared
         check(shape);

@@ -11,6 +11,7 @@
 #include "src/data/pairs.h"
 #include "src/generate/sampler.h"
 #include "src/model/model_config.h"
+#include "src/recipe/checkpoint.h"
 #include "src/recipe/text_config.h"
 #include "src/train/alarms.h"
 #include "src/train/align.h"
@@ -127,6 +128,7 @@ struct RecipeConfig {
     ProbeConfig probe;
     TextDataConfig text_data;
     MathDataConfig math_data;
+    CheckpointDataConfig checkpoint;
     MathJudgeConfig math_judge;
     TextCandidatesConfig text_candidates;
     AnswerConfig answer;

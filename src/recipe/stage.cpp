@@ -77,7 +77,8 @@ void copy_stage(const fs::path& from, const fs::path& to) {
     ensure_directory(to);
     for (const auto& entry : fs::directory_iterator(from))
         if (entry.path().filename() != "stage.json" && entry.path().filename() != "started.json")
-            fs::copy(entry.path(), to / entry.path().filename(), fs::copy_options::recursive);
+            fs::copy(entry.path(), to / entry.path().filename(),
+                     fs::copy_options::recursive | fs::copy_options::copy_symlinks);
     write_file_atomic(to / "stage.json", read_file(from / "stage.json"));
 }
 
@@ -142,8 +143,7 @@ void run_stages(const std::vector<Stage>& stages, const RecipeConfig& config, co
             !key.empty() || options.dry_run, UserError,
             "stage '{}' needs the results of the stages before it, which are not in {}; run without --only",
             stage.name, run.root().string());
-        const fs::path other =
-            options.reuse.empty() ? fs::path() : options.reuse / "stages" / stage.name;
+        const fs::path other = options.reuse.empty() ? fs::path() : options.reuse / "stages" / stage.name;
         const Action action =
             earlier_would_run ? Action::start : decide(run.stage(stage.name), other, key, forced);
         if (options.dry_run) {

@@ -10,6 +10,7 @@
 #include "src/model/lora.h"
 #include "src/model/model_directory.h"
 #include "src/recipe/align_inputs.h"
+#include "src/recipe/checkpoint.h"
 #include "src/recipe/probe_watch.h"
 #include "src/recipe/stages.h"
 #include "src/train/reference_cache.h"
@@ -24,7 +25,7 @@ void align_one(const StageContext& context, const AlignRun& entry, const AlignIn
         return;
     }
     ensure_directory(folder);
-    Decoder policy = load_model_directory(context.run.stage("sft") / "model");
+    Decoder policy = load_start_model(context.run);
     const ScoreConfig score = align_score_config(entry.train, inputs.vocab_begin, inputs.vocab_end);
     const auto reference_file = context.run.stage("reference") / "reference.jsonl";
     AlignData data;
@@ -41,7 +42,7 @@ void align_one(const StageContext& context, const AlignRun& entry, const AlignIn
     const TrainResult result = train_align(policy, data, entry.train, run);
     if (policy.has_lora())
         save_adapter(folder / "adapter", policy, (context.run.stage("sft") / "model").string());
-    save_model_directory(folder / "model", merged_lora(policy));
+    save_aligned_model(context.run, folder / "model", merged_lora(policy));
     std::filesystem::remove_all(folder / "checkpoints");
     write_json(folder / "done.json",
                {{"steps", result.steps}, {"seconds", result.seconds}, {"best_step", result.best_step}});

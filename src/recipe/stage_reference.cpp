@@ -6,6 +6,7 @@
 #include "src/base/log.h"
 #include "src/model/model_directory.h"
 #include "src/recipe/align_inputs.h"
+#include "src/recipe/checkpoint.h"
 #include "src/recipe/stages.h"
 #include "src/train/align_reference.h"
 #include "src/train/reference_cache.h"
@@ -14,7 +15,7 @@ namespace linvox {
 
 void stage_reference(const StageContext& context) {
     const AlignInputs inputs = load_align_inputs(context);
-    const Decoder reference = load_model_directory(context.run.stage("sft") / "model");
+    const Decoder reference = load_start_model(context.run);
     std::vector<SequenceGroup> groups;
     for (const auto* records : {&inputs.train, &inputs.watch})
         for (const PreferenceRecord& record : *records) groups.push_back(preference_group(record));

@@ -70,11 +70,12 @@ void add_divergence(ReportInput& input, const StageContext& context) {
         items.insert(d.item);
     }
     if (values.empty()) return;
-    input.metrics.push_back({kDivergenceMetric, "KL to SFT", "nats",
-                             "KL(model || SFT) a token: mean of ln p(model) - ln p(SFT) over the tokens of answers "
-                             "sampled from the model at temperature 1 with nothing cut off, scored by both. The "
-                             "answers are not the ones spoken.",
-                             Better::none, false, false});
+    input.metrics.push_back(
+        {kDivergenceMetric, "KL to SFT", "nats",
+         "KL(model || SFT) a token: mean of ln p(model) - ln p(SFT) over the tokens of answers "
+         "sampled from the model at temperature 1 with nothing cut off, scored by both. The "
+         "answers are not the ones spoken.",
+         Better::none, false, false});
     for (ReportAnswer& answer : input.answers) {
         const auto found = values.find({answer.system, answer.item});
         if (found != values.end()) answer.values[kDivergenceMetric] = found->second;

@@ -6,6 +6,11 @@
 
 namespace linvox {
 
+void stage_start(const StageContext& context);
+void stage_prepare_checkpoint(const StageContext& context);
+void stage_pairs_checkpoint(const StageContext& context);
+void stage_evaluate_checkpoint(const StageContext& context);
+void stage_report_checkpoint(const StageContext& context);
 void stage_codec(const StageContext& context);
 void stage_prepare(const StageContext& context);
 void stage_sft(const StageContext& context);

@@ -265,5 +265,67 @@ TEST_F(Models, EveryBadDirectoryEndsWithOneMessage) {
     }
 }
 
+/// Pairs of random-looking ids: chosen answers end in 3 by themselves, rejected ones get it appended.
+void write_pairs(const fs::path& file, int count) {
+    std::string lines;
+    for (int i = 0; i < count; ++i)
+        lines += json{{"id", "p" + std::to_string(i)},
+                      {"prompt_ids", {4 + i % 12, 5}},
+                      {"chosen_ids", {6, 4 + (3 * i) % 12, 3}},
+                      {"rejected_ids", {7, 4 + (5 * i) % 12}}}
+                     .dump() +
+                 "\n";
+    write_text(file, lines);
+}
+
+fs::path write_checkpoint_recipe(const fs::path& folder, const fs::path& model) {
+    const fs::path recipe = folder / "recipe.toml";
+    write_text(recipe, "task = \"checkpoint\"\n[data]\nmodel = \"" + model.string() + "\"\nmanifest = \"" +
+                           (folder / "pairs.jsonl").string() +
+                           "\"\nvalid_share = 0.3\n[[align]]\nname = \"lpo\"\nepochs = 6\n"
+                           "[align.optimiser]\nlearning_rate = 1e-2\n[align.loss]\nbeta = 0.5\n");
+    return recipe;
+}
+
+TEST(CheckpointRecipe, AlignsOnPairsAndKeepsItsForm) {
+    const fs::path folder = test_folder(), model = write_model(folder);
+    write_pairs(folder / "pairs.jsonl", 40);
+    const fs::path recipe = write_checkpoint_recipe(folder, model);
+    const Outcome run = linvox("run " + recipe.string() + " --run " + (folder / "run").string());
+    ASSERT_EQ(run.code, 0) << run.output;
+    EXPECT_THAT(run.output, HasSubstr("pairs.accuracy"));
+    const fs::path aligned = folder / "run/stages/align/lpo/model";
+    EXPECT_EQ(read_text(aligned / "config.json"), read_text(model / "config.json"));
+    EXPECT_EQ(read_text(aligned / "codec.txt"), "somebody else's");
+    EXPECT_NE(read_text(aligned / "model.safetensors"), read_text(model / "model.safetensors"));
+    // Chosen and rejected differ in their first token alike in every pair: that is learned.
+    EXPECT_THAT(run.output, HasSubstr("1.000"));
+    const std::string pairs = read_text(folder / "run/stages/pairs/pairs.train.jsonl");
+    for (const json& line : lines_of(pairs))
+        if (line.contains("chosen_ids")) {
+            EXPECT_EQ(line["rejected_ids"][0].back(), 3);
+        }
+    const Outcome again = linvox("run " + recipe.string() + " --run " + (folder / "run").string());
+    EXPECT_EQ(again.code, 0);
+    EXPECT_THAT(again.output, HasSubstr("[align] unchanged, skipped"));
+}
+
+TEST(CheckpointRecipe, SaysWhatItMisses) {
+    const fs::path folder = test_folder(), model = write_model(folder);
+    write_text(folder / "pairs.jsonl", R"({"prompt_ids": [4], "chosen_ids": [5, 3], "rejected_ids": [5, 3]})"
+                                       "\n");
+    const fs::path recipe = write_checkpoint_recipe(folder, model);
+    const std::string run = "run " + recipe.string() + " --run " + (folder / "run").string();
+    Outcome outcome = linvox(run);
+    EXPECT_EQ(outcome.code, 2);
+    EXPECT_THAT(outcome.output, HasSubstr("the same tokens"));
+    outcome = linvox(run + " --set data.model=" + (folder / "none").string());
+    EXPECT_EQ(outcome.code, 2);
+    EXPECT_THAT(outcome.output, HasSubstr("none"));
+    outcome = linvox(run + " --set sft.steps=3");
+    EXPECT_EQ(outcome.code, 2);
+    EXPECT_THAT(outcome.output, HasSubstr("unknown key 'sft'"));
+}
+
 }  // namespace
 }  // namespace linvox::test

@@ -1,0 +1,203 @@
+// The stages that only a checkpoint recipe has: its start, its pairs, and how the held-out ones are judged.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <set>
+
+#include "src/base/error.h"
+#include "src/base/files.h"
+#include "src/base/jsonl.h"
+#include "src/base/log.h"
+#include "src/base/rng.h"
+#include "src/data/answer_lines.h"
+#include "src/data/pair_report.h"
+#include "src/model/model_directory.h"
+#include "src/recipe/align_inputs.h"
+#include "src/recipe/checkpoint.h"
+#include "src/recipe/evaluation.h"
+#include "src/recipe/report_inputs.h"
+#include "src/recipe/spoken.h"
+#include "src/recipe/stages.h"
+#include "src/train/reference_cache.h"
+
+namespace linvox {
+namespace {
+
+namespace fs = std::filesystem;
+
+bool ends(const TokenSequence& answer, const ModelConfig& config) {
+    return std::find(config.eos_token_ids.begin(), config.eos_token_ids.end(), answer.ids.back()) !=
+           config.eos_token_ids.end();
+}
+
+PreferenceRecord to_record(AnswerLine line, const ModelConfig& model, bool append_end) {
+    PreferenceRecord record;
+    record.info = {line.group.id, std::move(line.group.prompt_ids), "", "", "checkpoint", "", ""};
+    record.why = "given";
+    for (std::size_t i = 0; i < line.names.size(); ++i) {
+        TokenSequence& answer = line.group.answers[i];
+        if (append_end && !model.eos_token_ids.empty() && !ends(answer, model))
+            answer.ids.push_back(static_cast<std::int32_t>(model.eos_token_ids.front()));
+        Candidate candidate{.answer = std::move(answer), .source = "other"};
+        if (line.names[i] == "chosen")
+            record.chosen = std::move(candidate);
+        else if (line.names[i].starts_with("rejected"))
+            record.rejected.push_back(std::move(candidate));
+    }
+    LINVOX_REQUIRE(!record.chosen.answer.ids.empty() && !record.rejected.empty(), DataError,
+                   "record '{}' needs \"chosen\" and \"rejected\" answers", record.info.id);
+    for (const Candidate& rejected : record.rejected)
+        LINVOX_REQUIRE(
+            rejected.answer.ids != record.chosen.answer.ids, DataError,
+            "record '{}': chosen and rejected are the same tokens; drop it (`linvox validate --fix`)",
+            record.info.id);
+    return record;
+}
+
+std::vector<PreferenceRecord> read_pairs(const CheckpointDataConfig& data, const ModelConfig& model) {
+    std::vector<PreferenceRecord> records;
+    for (AnswerLine& line : read_answer_lines(data.manifest, line_rules(data.model, model)))
+        records.push_back(to_record(std::move(line), model, data.append_end));
+    return records;
+}
+
+/// A prompt stands on one side only: its ids decide.
+bool held_out(const PreferenceRecord& record, const CheckpointDataConfig& data, std::int64_t seed) {
+    std::string ids;
+    for (const std::int32_t id : record.info.prompt_ids) ids += fmt::format("{} ", id);
+    return Rng(mix_seed(static_cast<std::uint64_t>(seed), "held-out pair", ids)).uniform() < data.valid_share;
+}
+
+PairCounts counts_of(const std::vector<PreferenceRecord>& records) {
+    PairCounts counts;
+    counts.prompts_read = counts.prompts_with_pairs = static_cast<std::int64_t>(records.size());
+    for (const PreferenceRecord& record : records)
+        counts.pairs_proposed += static_cast<std::int64_t>(record.rejected.size());
+    counts.pairs_kept = counts.pairs_proposed;
+    return counts;
+}
+
+constexpr const char* kAccuracy = "pairs.accuracy";
+constexpr const char* kMargin = "pairs.margin";
+constexpr const char* kChosen = "pairs.chosen";
+
+/// Log-ratios to the start model of one held-out pair, nats a token.
+struct JudgedPair {
+    std::string item;
+    double chosen = 0, rejected = 0;
+};
+
+std::vector<JudgedPair> judge_pairs(const std::vector<PreferenceRecord>& records,
+                                    const ReferenceScores& policy, const ReferenceScores& start) {
+    std::vector<JudgedPair> judged;
+    for (const PreferenceRecord& record : records) {
+        const auto ratio = [&](const Candidate& answer) {
+            const std::string key = answer_digest(record.info.prompt_ids, answer.answer);
+            const ReferenceScore& own = policy.at(key);
+            return (own.logprob_sum - start.at(key).logprob_sum) / static_cast<double>(own.token_count);
+        };
+        for (std::size_t r = 0; r < record.rejected.size(); ++r)
+            judged.push_back(
+                {fmt::format("{}.{}", record.info.id, r), ratio(record.chosen), ratio(record.rejected[r])});
+    }
+    return judged;
+}
+
+std::map<std::string, MetricValue> values_of(const JudgedPair& pair) {
+    return {{kAccuracy, metric_value(pair.chosen > pair.rejected ? 1.0 : 0.0, 1.0)},
+            {kMargin, metric_value(pair.chosen - pair.rejected, 1.0)},
+            {kChosen, metric_value(pair.chosen, 1.0)}};
+}
+
+}  // namespace
+
+void stage_start(const StageContext& context) {
+    const fs::path& model = context.config.checkpoint.model;
+    const Decoder decoder = load_model_directory(model);  // refuses what cannot be trained, by name
+    fs::create_directory_symlink(fs::canonical(model), context.folder / "model");
+    log_line(fmt::format("  {}: {:.2f} M weights", model.string(),
+                         static_cast<double>(weight_count(decoder)) / 1e6));
+}
+
+void stage_prepare_checkpoint(const StageContext& context) {
+    const ModelConfig model = read_model_config(context.config.checkpoint.model);
+    write_json(context.folder / "vocabulary.json", {{"format", "linvox-checkpoint-vocabulary/1"},
+                                                    {"size", model.vocab_size},
+                                                    {"ends", model.eos_token_ids}});
+}
+
+void stage_pairs_checkpoint(const StageContext& context) {
+    const CheckpointDataConfig& data = context.config.checkpoint;
+    const ModelConfig model = read_model_config(data.model);
+    PairResult training;
+    std::vector<PreferenceRecord> watch;
+    for (PreferenceRecord& record : read_pairs(data, model))
+        (held_out(record, data, context.config.seed) ? watch : training.records).push_back(std::move(record));
+    LINVOX_REQUIRE(!training.records.empty(), DataError,
+                   "{}: no pair is left for training; lower data.valid_share", data.manifest.string());
+    training.counts = counts_of(training.records);
+    PairConfig given;
+    given.rule = "given";
+    write_pair_report(context.folder, pair_report(training, given));
+    const RecordHeader header{"pairs", model.vocab_size, {}, {}};
+    write_preferences(context.folder / "pairs.train.jsonl", {header, training.records, true});
+    write_preferences(context.folder / "pairs.watch.jsonl", {header, watch, true});
+    log_line(fmt::format("  {} pairs from {} prompts (held-out prompts: {})", training.counts.pairs_kept,
+                         training.records.size(), watch.size()));
+}
+
+void stage_evaluate_checkpoint(const StageContext& context) {
+    const AlignInputs inputs = load_align_inputs(context);
+    std::vector<SequenceGroup> groups;
+    for (const PreferenceRecord& record : inputs.watch) groups.push_back(preference_group(record));
+    const AlignConfig& config = context.config.align.front().train;
+    const ScoreConfig score = align_score_config(config, inputs.vocab_begin, inputs.vocab_end);
+    const auto scored_by = [&](const Decoder& decoder) {
+        return score_reference(decoder, groups, score, config.token_budget, ReferenceDetail::sums);
+    };
+    const ReferenceScores start = scored_by(load_start_model(context.run));
+    std::vector<EvaluatedAnswer> evaluated;
+    for (const AlignRun& run : context.config.align) {
+        const fs::path folder = context.run.stage("align") / run.name / "model";
+        const ReferenceScores own = scored_by(cast_decoder(load_model_directory(folder), at::kFloat));
+        for (const JudgedPair& pair : judge_pairs(inputs.watch, own, start))
+            evaluated.push_back({run.name, pair.item, "", values_of(pair)});
+    }
+    write_evaluated(context.folder / "evaluated.jsonl", evaluated);
+}
+
+void stage_report_checkpoint(const StageContext& context) {
+    ReportInput input;
+    input.run = describe_report_run(context);
+    input.systems = list_models(context.config);
+    input.systems.erase(input.systems.begin());  // the start model's own log-ratios are all 0
+    input.comparisons = list_comparisons(context.config);
+    std::erase_if(input.comparisons, [](const ReportComparison& c) { return c.baseline == kSftSystem; });
+    input.metrics = {
+        {kAccuracy, "pair accuracy", "",
+         "held-out pairs whose chosen answer gained more than the rejected one", Better::up, true, true},
+        {kMargin, "margin", "nats", "log-ratio of chosen minus rejected to the start model, a token",
+         Better::up, true, false},
+        {kChosen, "chosen log-ratio", "nats", "log-ratio of the chosen answer to the start model, a token",
+         Better::up, true, false}};
+    std::set<std::string> items;
+    for (EvaluatedAnswer& answer : read_evaluated(context.run.stage("evaluate") / "evaluated.jsonl")) {
+        if (items.insert(answer.item).second)
+            input.items.push_back({answer.item, answer.item.substr(0, answer.item.rfind('.')), ""});
+        ReportAnswer row;
+        row.system = answer.system;
+        row.item = answer.item;
+        row.values = std::move(answer.values);
+        input.answers.push_back(std::move(row));
+    }
+    for (const AlignRun& run : context.config.align)
+        for (Curve& curve :
+             read_curves(context.run.stage("align") / run.name / "train.jsonl", run.name, "train"))
+            input.curves.push_back(std::move(curve));
+    input.panels.push_back(pair_panel(read_json(context.run.stage("pairs") / "pair_report.json")));
+    finish_report(context, std::move(input));
+}
+
+}  // namespace linvox
