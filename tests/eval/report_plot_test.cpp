@@ -14,22 +14,21 @@ namespace {
 using testing::HasSubstr;
 using testing::Not;
 
-ReportPlot two_points() {
-    return {"Gain",
-            "nats",
-            "r2",
-            true,
-            {{"chosen", "chosen", true, {{0.1, 1, {}, Interval{0, 2}, "low"}, {10, 3, {}, {}, ""}}}}};
+ReportPlot three_points() {
+    const ReportPoint low{0.1, 1, {}, Interval{0, 2}, "low"}, middle{1, 2, {}, {}, ""},
+        high{10, 3, {}, {}, ""};
+    return {"Gain", "nats", "r2", true, {{"chosen", "chosen", true, {low, middle, high}}}};
 }
 
 TEST(ReportPlot, PlacesPointsOnTheirAxes) {
-    const std::string html = plot_html(small_input(), two_points());
+    const std::string html = plot_html(small_input(), three_points());
     // log10: -1 and 1, 5 % of 2 beside them: from -1.1 to 1.1; y from 0 (values are not negative) to 3.18.
     const PlotFrame frame{-1.1, 1.1, 0, 3.18};
     EXPECT_THAT(html, HasSubstr(fmt::format("cx={:.1f} cy={:.1f}", frame.x(-1), frame.y(1))));
+    EXPECT_THAT(html, HasSubstr(fmt::format("cx={:.1f} cy={:.1f}", frame.x(0), frame.y(2))));
     EXPECT_THAT(html, HasSubstr(fmt::format("cx={:.1f} cy={:.1f}", frame.x(1), frame.y(3))));
-    EXPECT_THAT(html, HasSubstr(fmt::format("M{:.1f} {:.1f}L{:.1f} {:.1f}", frame.x(-1), frame.y(1),
-                                            frame.x(1), frame.y(3))));
+    EXPECT_THAT(html, HasSubstr(fmt::format("M{:.1f} {:.1f}L{:.1f} {:.1f}L", frame.x(-1), frame.y(1),
+                                            frame.x(0), frame.y(2))));
     EXPECT_THAT(html, HasSubstr("class=t-chosen"));
     EXPECT_THAT(html, HasSubstr(">low</text>"));
     EXPECT_THAT(html, HasSubstr(">0.1</text>"));
@@ -38,7 +37,7 @@ TEST(ReportPlot, PlacesPointsOnTheirAxes) {
 
 TEST(ReportPlot, SurvivesTheReportFile) {
     ReportInput in = small_input();
-    in.panels.push_back({"sweep", "Sweep", "", {}, {}, {}, {}, {two_points()}});
+    in.panels.push_back({"sweep", "Sweep", "", {}, {}, {}, {}, {three_points()}});
     const Report report = build_report(in);
     const Report again = report_from_json(report_to_json(report));
     EXPECT_EQ(page_panels(again), page_panels(report));
