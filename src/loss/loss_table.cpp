@@ -202,7 +202,7 @@ const std::vector<LossRow> kTable = {
      .needs = {.running_state = true, .reference_logits = true}, .options = {{beta, 0.01}, {epsilon, 0.01}, {gamma, 0}},
      .step0_text = "ln 2", .step0 = ln2, .per_pair = loss_epsilon_dpo, .fold = fold_beta_scale},
     {.name = "tis_dpo", .formula = "-ls(beta (X_w - X_l)), X = sum over tokens of weight (log p - log p_ref)", .paper = "arXiv 2410.04350",
-     .use = "tokens differ in importance and two contrastive models can tell which",
+     .use = "tokens differ in importance; a recipe trains the two models that tell which by DPO, on the pairs and on the pairs turned round",
      .needs = {.token_values = true}, .options = {{beta, 0.1}, {gamma, 0}}, .step0_text = "ln 2", .step0 = ln2, .per_pair = loss_tis_dpo},
 };
 

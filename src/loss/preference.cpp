@@ -220,8 +220,12 @@ at::Tensor loss_at_reference(const PairScores& scores, const PairExtras& extras,
     PairScores at_reference = scores;
     at_reference.policy_chosen = scores.reference_chosen.detach();
     at_reference.policy_rejected = scores.reference_rejected.detach();
+    PairExtras extras_there = extras;
+    for (at::Tensor* weighted :
+         {&extras_there.chosen_weighted_logratio, &extras_there.rejected_weighted_logratio})
+        if (weighted->defined()) *weighted = at::zeros_like(weighted->detach());
     LossState copy = state;
-    return preference_loss(at_reference, extras, config, copy).per_pair_B;
+    return preference_loss(at_reference, extras_there, config, copy).per_pair_B;
 }
 
 }  // namespace linvox

@@ -11,8 +11,10 @@
 #include "src/model/model_directory.h"
 #include "src/recipe/align_inputs.h"
 #include "src/recipe/checkpoint.h"
+#include "src/recipe/contrast.h"
 #include "src/recipe/probe_watch.h"
 #include "src/recipe/stages.h"
+#include "src/train/align_reference.h"
 #include "src/train/reference_cache.h"
 
 namespace linvox {
@@ -31,11 +33,14 @@ void align_one(const StageContext& context, const AlignRun& entry, const AlignIn
     AlignData data;
     data.train = inputs.train;
     data.held_out = inputs.watch;
-    data.reference = read_reference(reference_file, reference_identity(policy, score, inputs.digests));
+    if (!uses_live_reference(entry.train))
+        data.reference = read_reference(reference_file, reference_identity(policy, score, inputs.digests));
     data.vocab_begin = inputs.vocab_begin;
     data.vocab_end = inputs.vocab_end;
     data.identity = {{"start", decoder_digest(policy)}, {"reference", sha256_file(reference_file)}};
     log_line(fmt::format("  {}: {}", entry.name, describe_loss(entry.train.loss)));
+    if (loss_reads(entry.train.loss).contrastive_weights)
+        data.contrast = train_contrast(context, entry.train, data, folder / "contrast");
     const TrainRun run{folder / "checkpoints", true, [&](std::int64_t resume_step) {
                            return watch_training(context, folder, policy, resume_step, /*probe_first=*/true);
                        }};

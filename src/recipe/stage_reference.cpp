@@ -16,13 +16,17 @@ namespace linvox {
 void stage_reference(const StageContext& context) {
     const AlignInputs inputs = load_align_inputs(context);
     const Decoder reference = load_start_model(context.run);
-    std::vector<SequenceGroup> groups;
-    for (const auto* records : {&inputs.train, &inputs.watch})
-        for (const PreferenceRecord& record : *records) groups.push_back(preference_group(record));
-    const AlignConfig& config = context.config.align.front().train;
+    const auto& runs = context.config.align;
+    const bool read = std::any_of(runs.begin(), runs.end(),
+                                  [](const AlignRun& run) { return !uses_live_reference(run.train); });
+    std::vector<SequenceGroup> groups;  // none when every reference is a model: the file is then empty
+    if (read)
+        for (const auto* records : {&inputs.train, &inputs.watch})
+            for (const PreferenceRecord& record : *records) groups.push_back(preference_group(record));
+    const AlignConfig& config = runs.front().train;
     const ScoreConfig score = align_score_config(config, inputs.vocab_begin, inputs.vocab_end);
     // One file serves every model; token values are larger, so they are stored where a loss reads them.
-    const bool tokens = std::any_of(context.config.align.begin(), context.config.align.end(),
+    const bool tokens = std::any_of(runs.begin(), runs.end(),
                                     [](const AlignRun& run) { return needs_stored_token_values(run.train); });
     ReferenceCounts counts;
     precompute_reference(context.folder / "reference.jsonl", reference, groups, score,

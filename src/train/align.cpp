@@ -49,8 +49,7 @@ void run_gates(const Decoder& policy, const AlignData& data, const AlignConfig& 
     std::vector<SequenceGroup> groups;
     for (const PreferenceRecord& record : records) groups.push_back(preference_group(record));
     const Packer packer = [](const std::vector<const SequenceGroup*>& members) { return pack(members); };
-    const PairScoring scoring{align_score_config(config, data.vocab_begin, data.vocab_end), config.loss,
-                              config.task_score};
+    const PairScoring scoring = pair_scoring(config, data);
     std::vector<GateCheck> checks = check_masks(policy, groups, scoring.score, packer);
     // A live reference starts as the policy; a file of scores, where there is one, must agree with it.
     const Decoder* live = uses_live_reference(config) ? &policy : nullptr;
@@ -103,14 +102,6 @@ TrainResult train_align(Decoder& policy, const AlignData& data, const AlignConfi
     const TrainResult result = train(task, trainer, run);
     for (const TrainedParameter& parameter : task.parameters) parameter.value.set_requires_grad(false);
     return result;
-}
-
-std::map<std::string, double> evaluate_pairs(const Decoder& policy,
-                                             const std::vector<PreferenceRecord>& records,
-                                             const ReferenceScores& reference, const AlignConfig& config,
-                                             std::int64_t vocab_begin, std::int64_t vocab_end) {
-    const PairSet set = make_pair_set(records, reference);
-    return evaluate_set(pair_forward(policy, nullptr, config, vocab_begin, vocab_end), set, LossState{});
 }
 
 }  // namespace linvox

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -15,6 +16,7 @@
 #include "src/model/score.h"
 #include "src/train/gates.h"
 #include "src/train/meter.h"
+#include "src/train/pair_batch_score.h"
 #include "src/train/reference_cache.h"
 #include "src/train/trainer.h"
 
@@ -51,6 +53,8 @@ struct AlignData {
     /// reference, or when the reference is scored by a model in every batch (it moves, or the loss reads its
     /// logits): the model is then a copy of the start policy.
     ReferenceScores reference;
+    /// Of every answer of both: what a loss that weighs tokens (tis_dpo) reads; else null.
+    std::shared_ptr<const TokenContrast> contrast;
     std::int64_t vocab_begin = 0, vocab_end = 0;  // the range the reference was scored with
     std::map<std::string, std::string> identity;  // digests: start model, pairs, reference
     bool starts_at_reference = true;  // false: policy and reference differ on purpose; step-0 gate is off
@@ -61,6 +65,7 @@ void check(const AlignConfig& config, const AlignData& data);
 
 /// The score settings of a run; the reference must be computed with the same ones.
 ScoreConfig align_score_config(const AlignConfig& config, std::int64_t vocab_begin, std::int64_t vocab_end);
+PairScoring pair_scoring(const AlignConfig& config, const AlignData& data);
 
 /// Trains `policy` (float32 weights) in place, or with lora.rank > 0 lays a fresh adapter over it and trains
 /// that: the weights may then be of any dtype and no bit of them changes. Runs the gates first (gates.h)
@@ -70,12 +75,5 @@ ScoreConfig align_score_config(const AlignConfig& config, std::int64_t vocab_beg
 /// r_star (push_probe.h). Logratios are to the reference of that step when it moves.
 TrainResult train_align(Decoder& policy, const AlignData& data, const AlignConfig& config,
                         const TrainRun& run);
-
-/// The metrics of pairs without training: loss, margins, accuracies (names as above, without eval_). Not for
-/// a loss that reads the reference's logits.
-std::map<std::string, double> evaluate_pairs(const Decoder& policy,
-                                             const std::vector<PreferenceRecord>& records,
-                                             const ReferenceScores& reference, const AlignConfig& config,
-                                             std::int64_t vocab_begin, std::int64_t vocab_end);
 
 }  // namespace linvox

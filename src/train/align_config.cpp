@@ -95,11 +95,10 @@ LossInputs inputs_of(const AlignConfig& config, const AlignData& data) {
 /// What the trainer cannot do for a loss, with the reason.
 void add_loss_limits(const AlignConfig& config, std::vector<std::string>& problems) {
     const LossReads reads = loss_reads(config.loss);
-    if (reads.contrastive_weights)
+    if (reads.contrastive_weights && config.loss.ld_alpha != 1.0)
         problems.push_back(
-            "align.loss: tis_dpo weighs tokens by two contrastive models, one trained on chosen and one on "
-            "rejected answers, and no stage trains them; choose another loss");
-    if (reads.reference_tokens && reads.reference_logits())
+            "align.loss.ld_alpha below 1 and tis_dpo each weigh the tokens of an answer; set it to 1");
+    if (config.loss.ld_alpha != 1.0 && reads.reference_logits())
         problems.push_back(
             "align.loss.ld_alpha below 1 weighs log-probabilities only; it is not defined beside the full "
             "distributions that tdpo1, tdpo2 and epsilon_dpo read; set it to 1");
@@ -142,6 +141,8 @@ void check(const AlignConfig& config, const AlignData& data) {
                    "no pairs to train on; see the pair report for what was dropped");
     std::vector<std::string> problems = check_loss_config(config.loss, "align.loss");
     if (problems.empty()) {
+        LINVOX_ASSERT(data.contrast || !loss_reads(config.loss).contrastive_weights,
+                      "the loss weighs tokens by two models, and no scores of them were given");
         problems = check_loss_inputs(config.loss, inputs_of(config, data), "align.loss");
         add_loss_limits(config, problems);
         add_reference_problems(config, data, problems);
@@ -159,6 +160,11 @@ ScoreConfig align_score_config(const AlignConfig& config, std::int64_t vocab_beg
     score.vocab_begin = vocab_begin;
     score.vocab_end = vocab_end;
     return score;
+}
+
+PairScoring pair_scoring(const AlignConfig& config, const AlignData& data) {
+    return {align_score_config(config, data.vocab_begin, data.vocab_end), config.loss, config.task_score,
+            data.contrast};
 }
 
 }  // namespace linvox

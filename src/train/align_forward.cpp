@@ -52,8 +52,7 @@ MicroResult PairForward::operator()(const PairSet& set, const PairBatch& batch, 
     result.loss_sum =
         reduce_loss(loss, scores.chosen_tokens, weight_on_device_B, denominators.parts) * denominators.weight;
     result.weight = weight_B.sum().item<double>();
-    for (const LossMeter& meter :
-         pair_metrics(scores, extras, config.loss, state, loss, weight_on_device_B))
+    for (const LossMeter& meter : pair_metrics(scores, extras, config.loss, state, loss, weight_on_device_B))
         result.meters.push_back({meter.name, meter.numerator, meter.denominator});
     result.values = curve_values(scores);
     result.per_record = loss.per_pair_B.detach();
@@ -61,11 +60,8 @@ MicroResult PairForward::operator()(const PairSet& set, const PairBatch& batch, 
 }
 
 PairForward pair_forward(const Decoder& policy, const Decoder* reference, const AlignConfig& config,
-                         std::int64_t vocab_begin, std::int64_t vocab_end) {
-    return {policy,
-            reference,
-            config,
-            {align_score_config(config, vocab_begin, vocab_end), config.loss, config.task_score}};
+                         const AlignData& data) {
+    return {policy, reference, config, pair_scoring(config, data)};
 }
 
 std::map<std::string, double> evaluate_set(const PairForward& forward, const PairSet& set,

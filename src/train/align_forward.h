@@ -31,8 +31,9 @@ struct PairForward {
     MicroResult operator()(const PairSet& set, const PairBatch& batch, LossState& state,
                            const Denominators& denominators) const;
 };
+/// `config` and the decoders must outlive it; of `data` it takes the softmax range and the contrast.
 PairForward pair_forward(const Decoder& policy, const Decoder* reference, const AlignConfig& config,
-                         std::int64_t vocab_begin, std::int64_t vocab_end);
+                         const AlignData& data);
 
 /// Metrics over a whole set, gradients off.
 std::map<std::string, double> evaluate_set(const PairForward& forward, const PairSet& set,

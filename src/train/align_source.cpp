@@ -46,8 +46,7 @@ AlignSource::AlignSource(Decoder& policy, const AlignData& data, const AlignConf
       train_(make_pair_set(data.train, reference_ ? ReferenceScores{} : data.reference)),
       held_out_(make_pair_set(data.held_out, reference_ ? ReferenceScores{} : data.reference)),
       config_(config),
-      forward_(pair_forward(policy, reference_ ? &*reference_ : nullptr, config, data.vocab_begin,
-                            data.vocab_end)) {
+      forward_(pair_forward(policy, reference_ ? &*reference_ : nullptr, config, data)) {
     state_.seed = static_cast<std::uint64_t>(config.seed);
 }
 

@@ -4,6 +4,7 @@
 #include <ATen/core/grad_mode.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/minimum.h>
+#include <ATen/ops/zeros_like.h>
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -33,6 +34,13 @@ at::Tensor long_tensor(const std::vector<std::int64_t>& values) {
     return tensor;
 }
 
+at::Tensor float_tensor(const std::vector<float>& values) {
+    at::Tensor tensor =
+        at::empty({static_cast<std::int64_t>(values.size())}, at::TensorOptions().dtype(at::kFloat));
+    std::copy(values.begin(), values.end(), tensor.mutable_data_ptr<float>());
+    return tensor;
+}
+
 SideTokens side_tokens(const PairSet& set, const PairBatch& batch, std::int64_t PairIndex::*side) {
     std::vector<std::int64_t> begin_of{0};  // of every answer of the batch
     for (const std::size_t member : batch.members)
@@ -58,10 +66,24 @@ at::Tensor stored_token_values(const PairSet& set, const PairBatch& batch) {
     LINVOX_ASSERT(static_cast<std::int64_t>(values.size()) == batch.batch.label_N.numel(),
                   "the reference holds {} token values of a batch with {}", values.size(),
                   batch.batch.label_N.numel());
-    at::Tensor value_N =
-        at::empty({static_cast<std::int64_t>(values.size())}, at::TensorOptions().dtype(at::kFloat));
-    std::copy(values.begin(), values.end(), value_N.mutable_data_ptr<float>());
-    return value_N;
+    return float_tensor(values);
+}
+
+/// The contrast in the order of the batch's scored tokens, float32 on the host, [N].
+at::Tensor contrast_values(const PairSet& set, const PairBatch& batch, const TokenContrast& contrast) {
+    std::vector<float> values;
+    for (const std::size_t member : batch.members) {
+        const SequenceGroup& group = set.groups[member];
+        for (const TokenSequence& answer : group.answers) {
+            const auto found = contrast.find(answer_digest(group.prompt_ids, answer));
+            LINVOX_REQUIRE(found != contrast.end() &&
+                               static_cast<std::int64_t>(found->second.size()) == answer.scored_count(),
+                           DataError, "record '{}': the contrastive models have not scored these tokens",
+                           set.records[member].info.id);
+            values.insert(values.end(), found->second.begin(), found->second.end());
+        }
+    }
+    return float_tensor(values);
 }
 
 /// One batch under its models, and the quantities made from it.
@@ -105,6 +127,7 @@ public:
             extras.chosen_on_policy = side(weight_A, &PairIndex::chosen);
             extras.rejected_on_policy = side(weight_A, &PairIndex::rejected);
         }
+        if (reads_.contrastive_weights) add_weighted_logratios(extras);
         if (!reads_.reference_logits()) return extras;
         LINVOX_ASSERT(live_, "a loss that reads the reference's logits needs its model");
         const HeadRows own = head_rows_of(policy_, own_), other = head_rows_of(*live_, other_);
@@ -118,6 +141,32 @@ private:
         return value_A.index_select(0, answer_numbers(batch_.pairs, member).to(value_A.device()));
     }
 
+    /// The reference's log-probability of every scored token, [N]; undefined without a reference.
+    at::Tensor reference_values() const {
+        if (live_) return other_.logprob_N;
+        if (set_.reference.empty()) return {};
+        return stored_token_values(set_, batch_).to(own_.logprob_N.options().requires_grad(false));
+    }
+
+    /// TIS-DPO: what is likelier under the model of chosen answers counts more in a chosen answer and less in
+    /// a rejected one.
+    void add_weighted_logratios(PairExtras& extras) const {
+        LINVOX_ASSERT(scoring_.contrast, "a loss that weighs tokens needs the contrastive models' scores");
+        const auto options = own_.logprob_N.options().requires_grad(false);
+        const at::Tensor contrast_N = contrast_values(set_, batch_, *scoring_.contrast).to(options);
+        const at::Tensor zero_N = at::zeros_like(contrast_N), reference_N = reference_values();
+        const auto weigh = [&](double sign, std::int64_t PairIndex::*member, at::Tensor& ratio_B,
+                               at::Tensor& weight_B) {
+            const WeightedSums sums =
+                weighted_logratios(own_.logprob_N, reference_N, tis_token_weights(contrast_N, zero_N, sign),
+                                   answer_N_, batch_.batch.answer_count);
+            ratio_B = side(sums.sum_A, member);
+            weight_B = side(sums.weight_A, member);
+        };
+        weigh(1.0, &PairIndex::chosen, extras.chosen_weighted_logratio, extras.chosen_weight_sum);
+        weigh(-1.0, &PairIndex::rejected, extras.rejected_weighted_logratio, extras.rejected_weight_sum);
+    }
+
     /// LD-DPO: the same token weights on both sides of every log-ratio.
     void desensitise(PairScores& scores) const {
         const double alpha = scoring_.loss.ld_alpha;
@@ -125,11 +174,7 @@ private:
         const auto whole = options.dtype(at::kLong);
         const at::Tensor limit_B =
             at::minimum(scores.chosen_tokens, scores.rejected_tokens).detach().to(whole);
-        at::Tensor reference_N;
-        if (live_)
-            reference_N = other_.logprob_N;
-        else if (!set_.reference.empty())
-            reference_N = stored_token_values(set_, batch_).to(options);
+        const at::Tensor reference_N = reference_values();
         const auto sums = [&](std::int64_t PairIndex::*member, at::Tensor& policy_B,
                               at::Tensor& reference_B) {
             const SideTokens tokens = side_tokens(set_, batch_, member);
@@ -186,9 +231,24 @@ LossReads loss_reads(const LossConfig& loss) {
         const LossNeeds& needs = term.row->needs;
         if (needs.token_values && needs.reference_logits) reads.divergence = true;
         if (!needs.token_values && needs.reference_logits) reads.extrapolation = true;
-        if (needs.token_values && !needs.reference_logits) reads.contrastive_weights = true;
+        if (needs.token_values && !needs.reference_logits)
+            reads.contrastive_weights = reads.reference_tokens = true;
     }
     return reads;
+}
+
+TokenContrast token_contrast(const ReferenceScores& positive, const ReferenceScores& negative) {
+    TokenContrast contrast;
+    for (const auto& [key, score] : positive) {
+        const auto other = negative.find(key);
+        const std::size_t count = score.token_logprobs.size();
+        LINVOX_ASSERT(other != negative.end() && count > 0 && other->second.token_logprobs.size() == count,
+                      "two contrastive models scored different tokens");
+        std::vector<float>& values = contrast[key];
+        for (std::size_t i = 0; i < count; ++i)
+            values.push_back(score.token_logprobs[i] - other->second.token_logprobs[i]);
+    }
+    return contrast;
 }
 
 ScoredPairs score_pairs(const Decoder& policy, const Decoder* live, const PairSet& set,

@@ -3,7 +3,10 @@
 // and the gates. The formulas are those of src/loss/token_level.h.
 #pragma once
 
+#include <memory>
 #include <string>
+#include <unordered_map>
+#include <vector>
 
 #include "src/loss/preference.h"
 #include "src/model/decoder.h"
@@ -14,7 +17,7 @@ namespace linvox {
 
 /// What a loss reads beside the sums of policy and reference.
 struct LossReads {
-    bool reference_tokens = false;     // LD-DPO: per-token values of the reference
+    bool reference_tokens = false;     // LD-DPO, TIS-DPO: per-token values of the reference
     bool policy_distribution = false;  // WPO
     bool divergence = false;           // TDPO: KL(reference || policy) per token
     bool extrapolation = false;        // epsilon-DPO: margins under mixed logits
@@ -32,16 +35,25 @@ struct ScoredPairs {
     PairExtras extras;
 };
 
+/// TIS-DPO (arXiv 2410.04350): by answer_digest(prompt_ids, answer), how much more likely each scored token
+/// is under a model trained towards chosen answers than under one trained towards rejected ones, nats.
+using TokenContrast = std::unordered_map<std::string, std::vector<float>>;
+
+/// positive - negative, token by token. BugError when they do not hold the token values of the same answers.
+TokenContrast token_contrast(const ReferenceScores& positive, const ReferenceScores& negative);
+
 /// How pairs are scored; `task_score` as in pair_extras.
 struct PairScoring {
     ScoreConfig score;
     LossConfig loss;
     std::string task_score;
+    std::shared_ptr<const TokenContrast> contrast;  // null: the loss weighs no tokens by it
 };
 
 /// Scores the batch under the policy, and under `live` when there is one (gradients off); else the
 /// reference is what `set` holds. With ld_alpha below 1 sums and counts are the length-desensitised ones.
-/// BugError when the loss reads what neither gives; check() of align.h finds it at load.
+/// BugError when the loss reads what neither gives; check() of align.h finds it at load. DataError naming a
+/// record whose answers `contrast` lacks.
 ScoredPairs score_pairs(const Decoder& policy, const Decoder* live, const PairSet& set,
                         const PairBatch& batch, const PairScoring& scoring);
 

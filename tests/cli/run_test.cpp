@@ -14,9 +14,9 @@ namespace fs = std::filesystem;
 using testing::HasSubstr;
 using testing::Not;
 
-const std::vector<std::string> kResults = {"stages/sft/model/model.safetensors", "stages/pairs/pairs.train.jsonl",
-                                           "stages/align/lpo/model/model.safetensors",
-                                           "stages/evaluate/evaluated.jsonl", "stages/report/table.txt"};
+const std::vector<std::string> kResults = {
+    "stages/sft/model/model.safetensors", "stages/pairs/pairs.train.jsonl",
+    "stages/align/lpo/model/model.safetensors", "stages/evaluate/evaluated.jsonl", "stages/report/table.txt"};
 
 std::string run_command(const fs::path& recipe, const fs::path& run) {
     return "run " + recipe.string() + " --run " + run.string();
@@ -46,6 +46,23 @@ TEST(WholeRun, EndsWithTableAndReportAndIsSafeToRepeat) {
     EXPECT_EQ(no_pairs.code, 2);
     EXPECT_THAT(no_pairs.output, HasSubstr("no usable pair"));
     EXPECT_THAT(no_pairs.output, HasSubstr("pair_report.txt"));
+}
+
+TEST(WholeRun, TisDpoTrainsItsTwoModelsFirstAndReusesTheRest) {
+    const fs::path folder = test_folder();
+    ASSERT_EQ(linvox(run_command(write_micro_recipe(folder), folder / "run")).code, 0);
+    write_text(folder / "tis.toml",
+               "base = \"recipe.toml\"\n[[align]]\nname = \"tis\"\nepochs = 1\n"
+               "[align.loss]\nkind = \"tis_dpo\"\n");
+    const Outcome outcome =
+        linvox(run_command(folder / "tis.toml", folder / "tis") + " --reuse " + (folder / "run").string());
+    EXPECT_EQ(outcome.code, 0) << outcome.output;
+    EXPECT_THAT(outcome.output, HasSubstr("[sft] taken over from"));
+    EXPECT_THAT(outcome.output, HasSubstr("token weights: the positive model"));
+    EXPECT_THAT(outcome.output, HasSubstr("token weights: the negative model"));
+    EXPECT_THAT(outcome.output, HasSubstr("TIS against SFT"));
+    const std::string positive = read_text(folder / "tis/stages/align/tis/contrast/positive/scores.jsonl");
+    EXPECT_NE(positive, read_text(folder / "tis/stages/align/tis/contrast/negative/scores.jsonl"));
 }
 
 TEST(WholeRun, PlainLayoutGoesThroughEveryStageToo) {

@@ -8,6 +8,7 @@
 #include <cmath>
 
 #include "src/base/error.h"
+#include "src/train/align_forward.h"
 #include "tests/src/train/align_fixture.h"
 
 namespace linvox {
@@ -156,7 +157,8 @@ TEST_F(Align, PairWeightByPromptGivesEveryPromptTheSameSay) {
     const auto loss_of = [&](const std::vector<PreferenceRecord>& records, const char* weight) {
         AlignConfig config = align_config_of("sigmoid");
         config.pair_weight = weight;
-        return evaluate_pairs(policy, records, data.reference, config, data.vocab_begin, data.vocab_end)
+        return evaluate_set(pair_forward(policy, nullptr, config, data),
+                            make_pair_set(records, data.reference), LossState{})
             .at("loss");
     };
     const double first = loss_of({mixed[0]}, "pair"), second = loss_of({mixed[1]}, "pair");

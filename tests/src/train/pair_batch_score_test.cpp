@@ -5,8 +5,10 @@
 #include <ATen/TensorOperators.h>
 #include <ATen/core/grad_mode.h>
 #include <ATen/ops/clamp_max.h>
+#include <ATen/ops/clamp_min.h>
 #include <ATen/ops/log_sigmoid.h>
 #include <ATen/ops/log_softmax.h>
+#include <ATen/ops/stack.h>
 #include <gmock/gmock.h>
 
 #include <algorithm>
@@ -78,6 +80,23 @@ at::Tensor plain_tdpo2(const PlainPair& pair) {
     return minus_ls(0.1 * (pair.margin() - 0.5 * (plain_kl(pair.rejected_reference, pair.rejected) -
                                                   plain_kl(pair.chosen_reference, pair.chosen).detach())));
 }
+
+/// What a token's importance is made of, under two fixed models.
+struct PlainContrast {
+    Decoder positive = toy::decoder(11), negative = toy::decoder(12);
+
+    at::Tensor weight_N(const SequenceGroup& group, std::size_t answer, double side) const {
+        const at::NoGradGuard no_grad;
+        const at::Tensor gap_N =
+            plain_answer(positive, group, answer).logprob_N - plain_answer(negative, group, answer).logprob_N;
+        return at::clamp_max(at::clamp_min((side * gap_N).exp(), 0.7), 1.3);
+    }
+    ReferenceScores scores(const Decoder& model, const AlignData& data) const {
+        return score_reference(model, toy::groups(data.train),
+                               align_score_config({}, data.vocab_begin, data.vocab_end), 200,
+                               ReferenceDetail::tokens);
+    }
+};
 
 struct TokenLosses : AlignFixture {
     /// One step takes all pairs, so that the order of records does not matter.
@@ -218,6 +237,56 @@ TEST_F(TokenLosses, EightMicroBatchesEqualOne) {
     }
 }
 
+TEST_F(TokenLosses, TisDpoWeighsEveryTokenByTwoModels) {
+    score_reference(ReferenceDetail::tokens);
+    const PlainContrast contrast;
+    data.contrast = std::make_shared<const TokenContrast>(
+        token_contrast(contrast.scores(contrast.positive, data), contrast.scores(contrast.negative, data)));
+    Decoder packed = toy::decoder();
+    train_align(packed, data, whole_steps("tis_dpo"), run());
+    ASSERT_EQ(steps.size(), 4U);
+    EXPECT_NEAR(losses()[0], std::log(2.0), 1e-6);
+
+    const Decoder reference = toy::decoder();
+    Decoder plain = toy::decoder();
+    const AlignConfig config = whole_steps("tis_dpo");
+    AdamW optimiser(trained_parameters(plain), config.optimiser);
+    for (std::int64_t step = 0; step < config.epochs; ++step) {
+        std::vector<at::Tensor> all;
+        for (const SequenceGroup& group : toy::groups(data.train))
+            for (std::size_t r = 1; r < group.answers.size(); ++r) {
+                const auto weighted = [&](std::size_t answer, double side) {
+                    return (contrast.weight_N(group, answer, side) *
+                            (plain_answer(plain, group, answer).logprob_N -
+                             plain_answer(reference, group, answer).logprob_N.detach()))
+                        .sum();
+                };
+                all.push_back(minus_ls(0.1 * (weighted(0, 1.0) - weighted(r, -1.0))));
+            }
+        const at::Tensor loss = at::stack(all).mean();
+        EXPECT_NEAR(losses()[static_cast<std::size_t>(step)], loss.item<double>(), 1e-4) << step;
+        optimiser.zero_grad();
+        loss.backward();
+        optimiser.clip_grad_norm(config.optimiser.clip_norm);
+        optimiser.step(config.optimiser.learning_rate *
+                       schedule_factor(config.schedule, step, config.epochs));
+    }
+    EXPECT_LT(losses().back(), std::log(2.0) - 0.01);
+}
+
+TEST_F(TokenLosses, TisDpoNamesTheRecordThatTheTwoModelsHaveNotScored) {
+    score_reference(ReferenceDetail::tokens);
+    const PlainContrast contrast;
+    AlignData fewer = data;
+    fewer.train.resize(4);
+    data.contrast = std::make_shared<const TokenContrast>(
+        token_contrast(contrast.scores(contrast.positive, fewer), contrast.scores(contrast.negative, fewer)));
+    Decoder policy = toy::decoder();
+    EXPECT_THAT(
+        [&] { train_align(policy, data, whole_steps("tis_dpo"), run()); },
+        testing::ThrowsMessage<DataError>(testing::HasSubstr("the contrastive models have not scored")));
+}
+
 TEST_F(TokenLosses, RefusesByNameWhatTheRunCannotGive) {
     Decoder policy = toy::decoder();
     const auto refusal = [&](const AlignConfig& config) -> std::string {
@@ -231,7 +300,10 @@ TEST_F(TokenLosses, RefusesByNameWhatTheRunCannotGive) {
     AlignConfig ld = whole_steps("sigmoid");
     ld.loss.ld_alpha = 0.5;
     EXPECT_THAT(refusal(ld), testing::HasSubstr("ld_alpha below 1 needs per-token values of the reference"));
-    EXPECT_THAT(refusal(whole_steps("tis_dpo")), testing::HasSubstr("two contrastive models"));
+    data.contrast = std::make_shared<const TokenContrast>();
+    EXPECT_THAT(refusal(whole_steps("tis_dpo")),
+                testing::HasSubstr("needs per-token values of the reference"));
+    data.contrast = nullptr;
     AlignConfig both = whole_steps("tdpo1");
     both.loss.ld_alpha = 0.5;
     EXPECT_THAT(refusal(both), testing::HasSubstr("not defined beside the full distributions"));
