@@ -35,6 +35,7 @@ std::map<std::string, std::string> align_identity(const AlignConfig& config, con
         config.schedule.warmup_steps, config.schedule.final_ratio);
     // Only where there is one: checkpoints of runs without keep their identity.
     if (config.reference_update != "none") identity["reference_update"] = describe_reference_update(config);
+    if (config.optimiser.moments != "f32") identity["moments"] = config.optimiser.moments;
     if (config.lora.rank > 0) identity["lora"] = describe_lora(config.lora);
     if (!config.freeze.empty()) identity["freeze"] = join(config.freeze, " ");
     identity["softmax_range"] = fmt::format("{}:{}", data.vocab_begin, data.vocab_end);

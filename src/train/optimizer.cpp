@@ -28,7 +28,7 @@ std::string shape_text(const at::Tensor& tensor) {
 }
 
 /// The tensor of that name with the shape of `like`, copied into it.
-void load_into(at::Tensor& like, const TensorMap& state, const std::string& name) {
+void load_into(const at::Tensor& like, const TensorMap& state, const std::string& name) {
     const auto found = state.find(name);
     LINVOX_REQUIRE(found != state.end(), DataError,
                    "optimiser state: tensor '{}' is missing; the checkpoint belongs to another model", name);
@@ -49,6 +49,8 @@ void AdamWConfig::visit(ConfigVisitor& v) {
     v.field("weight_decay", weight_decay, "decoupled decay of matrices; norms and biases have none",
             Range{0.0, 1.0});
     v.field("clip_norm", clip_norm, "largest global gradient norm; 0 switches clipping off", Range{0.0, 1e9});
+    v.choice("moments", moments, "8bit: the moments of matrices take 2 bytes a weight instead of 8",
+             {"f32", "8bit"});
 }
 
 TrainedParameter trained_parameter(std::string name, at::Tensor value) {
@@ -64,9 +66,14 @@ AdamW::AdamW(std::vector<TrainedParameter> parameters, const AdamWConfig& config
         LINVOX_ASSERT(names.insert(parameter.name).second, "parameter '{}' twice", parameter.name);
         LINVOX_ASSERT(parameter.value.is_leaf() && parameter.value.scalar_type() == at::kFloat,
                       "parameter '{}' is not a float32 leaf", parameter.name);
-        exp_avg_.push_back(at::zeros_like(parameter.value.detach()));
-        exp_avg_sq_.push_back(at::zeros_like(parameter.value.detach()));
-        step_.push_back(at::zeros({}, parameter.value.options().requires_grad(false)));
+        Memory memory{.step = at::zeros({}, parameter.value.options().requires_grad(false))};
+        if (config.moments == "8bit" && parameter.value.numel() >= kSmallestTensor8) {
+            memory.narrow = make_moments8(parameter.value);
+        } else {
+            memory.exp_avg = at::zeros_like(parameter.value.detach());
+            memory.exp_avg_sq = at::zeros_like(parameter.value.detach());
+        }
+        memory_.push_back(std::move(memory));
     }
 }
 
@@ -93,11 +100,12 @@ void AdamW::step(double learning_rate) {
         std::vector<at::Tensor> values, grads, exp_avg, exp_avg_sq, steps;
         for (std::size_t i = 0; i < parameters_.size(); ++i) {
             if (parameters_[i].decay != decay || !parameters_[i].value.grad().defined()) continue;
+            if (!memory_[i].exp_avg.defined()) continue;
             values.push_back(parameters_[i].value);
             grads.push_back(parameters_[i].value.grad());
-            exp_avg.push_back(exp_avg_[i]);
-            exp_avg_sq.push_back(exp_avg_sq_[i]);
-            steps.push_back(step_[i]);
+            exp_avg.push_back(memory_[i].exp_avg);
+            exp_avg_sq.push_back(memory_[i].exp_avg_sq);
+            steps.push_back(memory_[i].step);
         }
         if (values.empty()) continue;
         at::_foreach_add_(steps, 1);  // the fused op expects the count after this step
@@ -105,31 +113,53 @@ void AdamW::step(double learning_rate) {
                           config_.beta2, decay ? config_.weight_decay : 0.0, config_.epsilon,
                           /*amsgrad=*/false, /*maximize=*/false);
     }
+    step_narrow(learning_rate);
     ++steps_done_;
+}
+
+void AdamW::step_narrow(double learning_rate) {
+    for (std::size_t i = 0; i < parameters_.size(); ++i) {
+        const TrainedParameter& parameter = parameters_[i];
+        if (memory_[i].exp_avg.defined() || !parameter.value.grad().defined()) continue;
+        memory_[i].step.add_(1);
+        const AdamWStep step{learning_rate,
+                             config_.beta1,
+                             config_.beta2,
+                             config_.epsilon,
+                             parameter.decay ? config_.weight_decay : 0.0,
+                             static_cast<std::int64_t>(memory_[i].step.item<float>())};
+        adamw_step8(parameter.value, parameter.value.grad(), memory_[i].narrow, step,
+                    static_cast<std::uint32_t>(i));
+    }
 }
 
 void AdamW::zero_grad() {
     for (TrainedParameter& parameter : parameters_) parameter.value.mutable_grad().reset();
 }
 
+std::vector<std::pair<std::string, at::Tensor>> AdamW::tensors_of(const Memory& memory) {
+    if (memory.exp_avg.defined())
+        return {{".exp_avg", memory.exp_avg}, {".exp_avg_sq", memory.exp_avg_sq}, {".step", memory.step}};
+    return {{".exp_avg", memory.narrow.exp_avg},
+            {".exp_avg_sq", memory.narrow.exp_avg_sq},
+            {".exp_avg_scale", memory.narrow.exp_avg_scale},
+            {".exp_avg_sq_scale", memory.narrow.exp_avg_sq_scale},
+            {".step", memory.step}};
+}
+
 TensorMap AdamW::state() const {
     TensorMap state;
-    for (std::size_t i = 0; i < parameters_.size(); ++i) {
-        state[parameters_[i].name + ".exp_avg"] = exp_avg_[i];
-        state[parameters_[i].name + ".exp_avg_sq"] = exp_avg_sq_[i];
-        state[parameters_[i].name + ".step"] = step_[i];
-    }
+    for (std::size_t i = 0; i < parameters_.size(); ++i)
+        for (const auto& [name, tensor] : tensors_of(memory_[i])) state[parameters_[i].name + name] = tensor;
     state["steps_done"] = at::full({}, steps_done_, at::TensorOptions().dtype(at::kLong));
     return state;
 }
 
 void AdamW::load_state(const TensorMap& state) {
     const at::NoGradGuard no_grad;
-    for (std::size_t i = 0; i < parameters_.size(); ++i) {
-        load_into(exp_avg_[i], state, parameters_[i].name + ".exp_avg");
-        load_into(exp_avg_sq_[i], state, parameters_[i].name + ".exp_avg_sq");
-        load_into(step_[i], state, parameters_[i].name + ".step");
-    }
+    for (std::size_t i = 0; i < parameters_.size(); ++i)
+        for (auto& [name, tensor] : tensors_of(memory_[i]))
+            load_into(tensor, state, parameters_[i].name + name);
     at::Tensor steps_done = at::zeros({}, at::TensorOptions().dtype(at::kLong));
     load_into(steps_done, state, "steps_done");
     steps_done_ = steps_done.item<std::int64_t>();

@@ -7,10 +7,12 @@
 
 #include <cstdint>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "src/config/visitor.h"
 #include "src/model/safetensors.h"
+#include "src/train/moments8.h"
 
 namespace linvox {
 
@@ -19,7 +21,8 @@ struct AdamWConfig {
     double beta1 = 0.9, beta2 = 0.95;
     double epsilon = 1e-8;
     double weight_decay = 0.05;
-    double clip_norm = 1.0;  // 0: no clipping
+    double clip_norm = 1.0;       // 0: no clipping
+    std::string moments = "f32";  // f32, 8bit
     void visit(ConfigVisitor& v);
 };
 
@@ -35,7 +38,8 @@ TrainedParameter trained_parameter(std::string name, at::Tensor value);
 
 class AdamW {
 public:
-    /// Throws BugError when a tensor is not a float32 leaf, a name repeats or the list is empty.
+    /// Throws BugError when a tensor is not a float32 leaf, a name repeats or the list is empty; ConfigError
+    /// for 8-bit moments on a GPU.
     AdamW(std::vector<TrainedParameter> parameters, const AdamWConfig& config);
 
     /// Divides every gradient by `divisor`, then scales them so that their global L2 norm is at most
@@ -50,15 +54,24 @@ public:
     std::int64_t steps_done() const { return steps_done_; }
     const std::vector<TrainedParameter>& parameters() const { return parameters_; }
 
-    /// Moments and step counts: "NAME.exp_avg", "NAME.exp_avg_sq", "NAME.step" per parameter, and
-    /// "steps_done". The tensors share memory with the optimiser; copy or save them at once.
+    /// Moments and step counts: "NAME.exp_avg", "NAME.exp_avg_sq", "NAME.step" per parameter (for 8-bit ones
+    /// also "NAME.exp_avg_scale", "NAME.exp_avg_sq_scale"), and "steps_done". The tensors share memory with
+    /// the optimiser; copy or save them at once.
     TensorMap state() const;
     /// DataError naming the tensor that is missing or has another shape.
     void load_state(const TensorMap& state);
 
 private:
+    /// What is remembered of one parameter; `narrow` has no tensors where the moments are float32.
+    struct Memory {
+        at::Tensor exp_avg, exp_avg_sq, step;
+        Moments8 narrow;
+    };
+    static std::vector<std::pair<std::string, at::Tensor>> tensors_of(const Memory& memory);
+    void step_narrow(double learning_rate);
+
     std::vector<TrainedParameter> parameters_;
-    std::vector<at::Tensor> exp_avg_, exp_avg_sq_, step_;
+    std::vector<Memory> memory_;  // of each parameter
     AdamWConfig config_;
     std::int64_t steps_done_ = 0;
 };

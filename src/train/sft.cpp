@@ -135,6 +135,7 @@ std::map<std::string, std::string> sft_identity(const SftData& data, const SftCo
         config.precision, config.seed, config.optimiser.learning_rate, config.optimiser.beta1,
         config.optimiser.beta2, config.optimiser.weight_decay, config.optimiser.clip_norm,
         config.schedule.kind, config.schedule.warmup_steps, config.schedule.final_ratio, config.ema_decay);
+    if (config.optimiser.moments != "f32") identity["moments"] = config.optimiser.moments;
     identity["softmax_range"] = fmt::format("{}:{}", data.vocab_begin, data.vocab_end);
     return identity;
 }
