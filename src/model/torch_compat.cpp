@@ -1,6 +1,10 @@
 #include "src/model/torch_compat.h"
 
 #include <ATen/Parallel.h>
+#include <c10/util/Exception.h>
+
+#include <new>
+#include <string_view>
 #if defined(__GLIBC__)
 #include <malloc.h>
 #endif
@@ -30,6 +34,14 @@ bool bfloat16_is_faster() {
 #else
     return false;
 #endif
+}
+
+bool is_out_of_memory(const std::exception& error) {
+    if (dynamic_cast<const c10::OutOfMemoryError*>(&error) || dynamic_cast<const std::bad_alloc*>(&error))
+        return true;
+    // The allocator of the host throws the general type.
+    return dynamic_cast<const c10::Error*>(&error) &&
+           std::string_view(error.what()).find("DefaultCPUAllocator") != std::string_view::npos;
 }
 
 }  // namespace linvox

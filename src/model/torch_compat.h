@@ -1,6 +1,8 @@
 // What differs between LibTorch versions, and the process-wide switches of LibTorch.
 #pragma once
 
+#include <exception>
+
 namespace linvox {
 
 /// Threads of one tensor operation (all of src/model and src/generate included); 0: every core this process
@@ -11,5 +13,8 @@ void configure_threads(int threads);
 /// Xeon with AVX512_BF16 alone float32 was twice as fast (LibTorch 2.13, 1000 x 192 x 576: 320 against 169
 /// GFLOP/s on two cores).
 bool bfloat16_is_faster();
+
+/// Whether an allocation of a tensor failed, on the host or on a GPU.
+bool is_out_of_memory(const std::exception& error);
 
 }  // namespace linvox

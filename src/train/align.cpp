@@ -87,6 +87,7 @@ TrainResult train_align(Decoder& policy, const AlignData& data, const AlignConfi
     task.forward = [&](std::int64_t index, std::int64_t micro, std::int64_t step) {
         return source.forward(index, micro, step);
     };
+    task.split = [&] { return source.split(); };
     task.after_step = [&] { source.after_step(); };
     task.record_ids = [&](std::int64_t index, std::int64_t micro) { return source.record_ids(index, micro); };
     if (evaluates) task.evaluate = [&] { return source.evaluate(); };

@@ -33,8 +33,8 @@ std::vector<std::vector<std::size_t>> plan_steps(const PairSet& set, const Align
 }
 
 BatchPlan plan_micros(const PairSet& set, const std::vector<std::size_t>& records,
-                      const AlignConfig& config) {
-    const PackConfig pack_config{.token_budget = config.token_budget,
+                      std::int64_t token_budget) {
+    const PackConfig pack_config{.token_budget = token_budget,
                                  .window = static_cast<std::int64_t>(records.size())};
     return plan_batches(set.groups, records, pack_config);
 }
@@ -87,8 +87,9 @@ LossInputs inputs_of(const AlignConfig& config, const AlignData& data) {
         !live && (reads.reference_logits() || (reads.reference_tokens && !has_tokens));
     for (std::int64_t epoch = 0; epoch < config.epochs; ++epoch)
         for (const auto& step : plan_steps(set, config, epoch))
-            inputs.micro_batches = std::max(inputs.micro_batches,
-                                            static_cast<std::int64_t>(plan_micros(set, step, config).size()));
+            inputs.micro_batches =
+                std::max(inputs.micro_batches,
+                         static_cast<std::int64_t>(plan_micros(set, step, config.token_budget).size()));
     return inputs;
 }
 

@@ -15,6 +15,6 @@ std::vector<std::vector<std::size_t>> plan_steps(const PairSet& set, const Align
                                                  std::int64_t epoch);
 
 /// Micro-batches of one step, within the token budget.
-BatchPlan plan_micros(const PairSet& set, const std::vector<std::size_t>& records, const AlignConfig& config);
+BatchPlan plan_micros(const PairSet& set, const std::vector<std::size_t>& records, std::int64_t token_budget);
 
 }  // namespace linvox

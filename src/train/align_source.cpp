@@ -5,6 +5,7 @@
 #include <ATen/ops/empty.h>
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstring>
 #include <nlohmann/json.hpp>
 
@@ -33,6 +34,11 @@ LossState loss_state_from(const TensorMap& tensors) {
         nlohmann::json::parse(std::string(text, static_cast<std::size_t>(bytes.numel()))));
 }
 
+bool needs_whole_batch(const LossConfig& loss) {
+    const std::vector<ResolvedTerm> terms = resolve_loss(loss);
+    return std::any_of(terms.begin(), terms.end(), [](const auto& t) { return t.row->needs.whole_batch; });
+}
+
 std::optional<Decoder> live_reference(const Decoder& policy, const AlignConfig& config) {
     if (!uses_live_reference(config)) return std::nullopt;
     // Under an adapter the frozen weights are shared; only the adapter is copied.
@@ -46,6 +52,7 @@ AlignSource::AlignSource(Decoder& policy, const AlignData& data, const AlignConf
       train_(make_pair_set(data.train, reference_ ? ReferenceScores{} : data.reference)),
       held_out_(make_pair_set(data.held_out, reference_ ? ReferenceScores{} : data.reference)),
       config_(config),
+      token_budget_(config.token_budget),
       forward_(pair_forward(policy, reference_ ? &*reference_ : nullptr, config, data)) {
     state_.seed = static_cast<std::uint64_t>(config.seed);
 }
@@ -128,9 +135,27 @@ void AlignSource::load_state(const TensorMap& state) {
 void AlignSource::enter_step(std::int64_t index) {
     if (micros_of_ == index) return;
     const auto& records = steps_.at(static_cast<std::size_t>(index));
-    micros_ = plan_micros(train_, records, config_);
+    micros_ = plan_micros(train_, records, token_budget_);
     denominators_ = denominators_of(train_, records, config_);
     micros_of_ = index;
+    state_before_ = state_;
+}
+
+bool AlignSource::split() {
+    if (needs_whole_batch(config_.loss)) return false;
+    std::size_t most = 0;
+    std::int64_t largest = 0;
+    for (const auto& members : micros_) {
+        std::int64_t tokens = 0;
+        for (const std::size_t member : members) tokens += shared_token_count(train_.groups[member]);
+        most = std::max(most, members.size());
+        if (members.size() > 1) largest = std::max(largest, tokens);
+    }
+    if (most < 2) return false;
+    token_budget_ = largest / 2;
+    state_ = state_before_;
+    micros_of_ = -1;
+    return true;
 }
 
 /// The first records whose shared form fits one micro-batch.

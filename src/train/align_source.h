@@ -25,6 +25,7 @@ public:
     std::int64_t begin_epoch(std::int64_t epoch);
     std::int64_t micro_count(std::int64_t index);
     MicroResult forward(std::int64_t index, std::int64_t micro, std::int64_t step);
+    bool split();
     void after_step();
     std::vector<std::string> record_ids(std::int64_t index, std::int64_t micro);
     Evaluation evaluate();
@@ -42,8 +43,9 @@ private:
     std::optional<Decoder> reference_;  // first: forward_ points to it
     PairSet train_, held_out_;
     const AlignConfig& config_;
+    std::int64_t token_budget_;  // the configured one until memory runs out
     PairForward forward_;
-    LossState state_;
+    LossState state_, state_before_;  // state_before_: at the start of the step in progress
     std::vector<std::vector<std::size_t>> steps_;
     std::int64_t micros_of_ = -1;  // the step that micros_ belongs to
     BatchPlan micros_;

@@ -14,6 +14,7 @@
 #include "src/base/error.h"
 #include "src/base/log.h"
 #include "src/base/text.h"
+#include "src/model/torch_compat.h"
 
 namespace linvox {
 namespace {
@@ -80,19 +81,48 @@ private:
         }
     }
 
-    /// Accumulates the micro-batches of one optimiser step and applies it.
-    std::map<std::string, double> step() {
-        enter_epoch();
+    struct Accumulated {
         MeterSum meters;
-        optimiser_.zero_grad();
         std::vector<at::Tensor> per_record;
+    };
+
+    /// The gradients of all micro-batches of a step.
+    Accumulated accumulate() {
+        Accumulated sums;
+        optimiser_.zero_grad();
         const std::int64_t micros = task_.micro_count(at_.index_in_epoch);
         for (std::int64_t micro = 0; micro < micros; ++micro) {
             MicroResult result = task_.forward(at_.index_in_epoch, micro, at_.step);
             result.loss_sum.backward();
-            meters.add(result);
-            per_record.push_back(result.per_record);
+            sums.meters.add(result);
+            sums.per_record.push_back(result.per_record);
         }
+        return sums;
+    }
+
+    Accumulated accumulate_in_memory() {
+        for (;;) {
+            try {
+                return accumulate();
+            } catch (const std::exception& error) {
+                if (!is_out_of_memory(error)) throw;
+            }
+            optimiser_.zero_grad();
+            LINVOX_REQUIRE(
+                task_.split && task_.split(), UserError,
+                "{}: step {}: the memory does not suffice for the smallest micro-batch; set "
+                "activation_checkpointing = true, optimiser.moments = \"8bit\" or lora, or leave the "
+                "longest records out",
+                task_.what, at_.step + 1);
+            log_line(fmt::format("{}: step {}: out of memory; going on with {} micro-batches a step",
+                                 task_.what, at_.step + 1, task_.micro_count(at_.index_in_epoch)));
+        }
+    }
+
+    /// Accumulates the micro-batches of one optimiser step and applies it.
+    std::map<std::string, double> step() {
+        enter_epoch();
+        const auto [meters, per_record] = accumulate_in_memory();
         // Gradients of sums, divided once: 1 x 8 and 8 x 1 agree.
         const at::Tensor norm = optimiser_.clip_grad_norm(config_.optimiser.clip_norm, meters.weight());
         std::map<std::string, double> values = meters.read({{"grad_norm", norm}});

@@ -39,6 +39,10 @@ struct TrainTask {
     /// Ids of its records, in the order of MicroResult::per_record; for error messages.
     std::function<std::vector<std::string>(std::int64_t index, std::int64_t micro)> record_ids;
 
+    /// Optional. Memory did not suffice for the step, which will be begun again: forgets what the attempt
+    /// added and makes the micro-batches of this and all later steps smaller. False when they cannot be.
+    std::function<bool()> split;
+
     std::function<void()> after_step;                  // optional: running means of a loss
     std::function<Evaluation()> evaluate;              // optional
     std::function<TensorMap()> extra_state;            // optional: running means of a loss
@@ -77,10 +81,11 @@ struct TrainResult {
     double seconds = 0.0;  // of this run of the program
 };
 
-/// Trains task.parameters in place.
+/// Trains task.parameters in place. A step that runs out of memory is begun again with smaller micro-batches,
+/// to the same gradients.
 /// Throws UserError naming the records when loss or gradient is not finite (weights keep their last good
-/// values), DataError when a checkpoint belongs to another run (field and both values), Interrupted after
-/// saving a checkpoint when stop_requested().
+/// values) or when not even one record fits the memory, DataError when a checkpoint belongs to another run
+/// (field and both values), Interrupted after saving a checkpoint when stop_requested().
 TrainResult train(const TrainTask& task, const TrainerConfig& config, const TrainRun& run);
 
 }  // namespace linvox

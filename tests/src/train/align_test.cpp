@@ -9,6 +9,7 @@
 
 #include "src/base/error.h"
 #include "src/train/align_forward.h"
+#include "src/train/align_source.h"
 #include "tests/src/train/align_fixture.h"
 
 namespace linvox {
@@ -145,6 +146,33 @@ TEST_F(Align, ReferenceFreeLossesRunWithoutAReference) {
     Decoder policy = toy::decoder();
     EXPECT_NO_THROW(train_align(policy, data, align_config_of("simpo", 2), run()));
     EXPECT_LT(steps.back().at("loss"), steps.front().at("loss"));
+}
+
+TEST_F(Align, SplitMicroBatchesAddUpToTheSameStepUntilEachIsOneRecord) {
+    AlignConfig config = align_config_of("bco_pair");  // keeps sums over the step
+    config.batch_pairs = 12;
+    config.token_budget = 100000;
+    Decoder policy = toy::decoder();
+    AlignSource source(policy, data, config);
+    source.begin_epoch(0);
+    const auto loss_of_step = [&] {
+        double sum = 0.0;
+        for (std::int64_t micro = 0; micro < source.micro_count(0); ++micro)
+            sum += source.forward(0, micro, 0).loss_sum.item<double>();
+        return sum;
+    };
+    ASSERT_EQ(source.micro_count(0), 1);
+    const double whole = loss_of_step();
+    std::int64_t before = 1;
+    while (source.split()) {
+        EXPECT_GT(source.micro_count(0), before);
+        before = source.micro_count(0);
+        EXPECT_NEAR(loss_of_step(), whole, 1e-4);
+    }
+    for (std::int64_t micro = 0; micro < before; ++micro) {
+        const std::vector<std::string> ids = source.record_ids(0, micro);
+        EXPECT_THAT(ids, testing::Each(ids.front()));
+    }
 }
 
 TEST_F(Align, PairWeightByPromptGivesEveryPromptTheSameSay) {

@@ -1,6 +1,7 @@
 #include "src/train/trainer.h"
 
 #include <ATen/TensorOperators.h>
+#include <ATen/ops/empty.h>
 #include <ATen/ops/equal.h>
 #include <ATen/ops/full.h>
 #include <ATen/ops/pow.h>
@@ -109,6 +110,54 @@ TEST(Trainer, OneMicroBatchOfEightEqualsEightOfOne) {
     EXPECT_LT((one.w - eight.w).abs().max().item<double>(), 1e-6);
     EXPECT_GT(one.w[1].item<double>(), 0.1);  // the targets' means are 0, 1, 0, -2
     EXPECT_LT(one.w[3].item<double>(), -0.1);
+}
+
+/// A micro-batch of more than `limit` examples asks for more memory than there is, in its forward pass when
+/// `early`, else behind a backward pass of its own.
+TrainTask in_little_memory(Toy& toy, std::int64_t limit, bool early) {
+    TrainTask task = toy.task();
+    const auto forward = task.forward;
+    task.forward = [&toy, forward, limit, early](std::int64_t index, std::int64_t micro, std::int64_t step) {
+        if (early && toy.size > limit) at::empty({std::int64_t{1} << 46});
+        MicroResult result = forward(index, micro, step);
+        if (toy.size > limit) {
+            result.loss_sum.backward({}, /*retain_graph=*/true);
+            at::empty({std::int64_t{1} << 46});
+        }
+        return result;
+    };
+    task.split = [&toy] {
+        if (toy.size == 1) return false;
+        toy.size /= 2;
+        toy.micros *= 2;
+        return true;
+    };
+    return task;
+}
+
+TEST(Trainer, AStepThatRunsOutOfMemoryIsBegunAgainInSmallerParts) {
+    Toy plenty;
+    train(plenty.task(), config_of(6), plenty.run({}));
+    for (const bool early : {true, false}) {
+        Toy little;
+        std::vector<std::string> lines;
+        set_log_sink([&](const std::string& line) { lines.push_back(line); });
+        train(in_little_memory(little, 2, early), config_of(6), little.run({}));
+        set_log_sink({});
+        EXPECT_THAT(lines,
+                    testing::Contains("train: step 1: out of memory; going on with 4 micro-batches a step"));
+        EXPECT_EQ(little.micros, 4);
+        EXPECT_LT((plenty.w - little.w).abs().max().item<double>(), 1e-6);
+        for (std::size_t i = 0; i < plenty.losses.size(); ++i)
+            EXPECT_NEAR(plenty.losses[i], little.losses[i], 1e-5) << i;
+    }
+}
+
+TEST(Trainer, MemoryForNotEvenOneRecordIsAnErrorWithTheWayOut) {
+    Toy toy;
+    EXPECT_THAT([&] { train(in_little_memory(toy, 0, true), config_of(6), toy.run({})); },
+                testing::ThrowsMessage<UserError>(testing::HasSubstr("activation_checkpointing = true")));
+    EXPECT_EQ(toy.micros, 8);
 }
 
 TEST(Trainer, ResumedRunHasTheLossesOfTheUninterruptedOne) {
