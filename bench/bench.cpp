@@ -1,7 +1,7 @@
 // linvox_bench [NAME-PART]: times the benchmarks whose name contains NAME-PART, prints one line each
 // and keeps the rounds in bench/results/.
-// linvox_bench workload T|V|C RECORDS DIR, linvox_bench train DIR PRECISION BATCH STEPS: see workload.h and
-// compare_trl.sh.
+// linvox_bench workload T|V|C RECORDS DIR, linvox_bench train DIR SETTINGS: see workload.h and
+// compare_trl.py.
 #include "bench/bench.h"
 
 #include <fmt/format.h>
@@ -129,9 +129,9 @@ int run_command(const std::vector<std::string>& words) {
         write_workload(words[1], std::stoll(words[2]), words[3]);
         return 0;
     }
-    if (words.size() == 5 && words[0] == "train") {
+    if (words.size() == 3 && words[0] == "train") {
         configure_threads(0);
-        return train_benchmark(words[1], words[2], std::stoll(words[3]), std::stoll(words[4]));
+        return train_benchmark(words[1], parse_train_benchmark(words[2]));
     }
     return time_all(words.empty() ? "" : words[0]);
 }

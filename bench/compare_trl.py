@@ -2,6 +2,7 @@
 """Preference training in Linvox against TRL's DPOTrainer: same model, pairs, order, precision and machine.
 
     bench/compare_trl.py T [--precision f32 bf16] [--batch 16] [--accumulate 1] [--steps 6] [--rounds 5]
+        [--linvox '{"moments": "8bit"}']
 
 Builds linvox_bench, makes a private venv for TRL, runs both in turn and writes raw output and summary to
 bench/results/<date>-train-<workload>/. The first step of a run warms up and is not counted.
@@ -55,6 +56,7 @@ def summary(name, results):
             f"[{min(pairs):.3f}, {max(pairs):.3f}]  {statistics.median(rate(r, 'tokens') for r in runs):8.0f} tokens/s"
             f"  peak {max(r['peak_gib'] for r in runs):.2f} GiB"
         )
+    shares = [rate(r, "tflop") / r["peak_tflops"] for r in results if r["trainer"] == "linvox"]
     ours = [rate(r, "pairs") for r in results if r["trainer"] == "linvox"]
     theirs = [rate(r, "pairs") for r in results if r["trainer"] == "trl"]
     ratios = [a / b for a, b in zip(ours, theirs)]
@@ -64,6 +66,7 @@ def summary(name, results):
         f"{name}  linvox / trl: {statistics.median(ratios):.2f} [{min(ratios):.2f}, {max(ratios):.2f}] in pairs/s over "
         f"{len(ratios)} rounds; losses of the first {min(10, len(first['trl']))} steps differ by at most {gap:.1e}"
     )
+    lines.append(f"{name}  linvox's products run at {100 * statistics.median(shares):.0f} % of the machine's peak")
     return lines
 
 
@@ -75,6 +78,7 @@ def main():
     options.add_argument("--accumulate", type=int, default=1, help="passes of a step in TRL; Linvox makes equal steps")
     options.add_argument("--steps", type=int, default=6)
     options.add_argument("--rounds", type=int, default=5)
+    options.add_argument("--linvox", type=json.loads, default={}, help="settings of Linvox (bench/workload.h), as JSON")
     options.add_argument("--bench", type=pathlib.Path, help="a built linvox_bench (default: build one)")
     o = options.parse_args()
     bench = o.bench
@@ -89,7 +93,8 @@ def main():
     step_pairs = o.batch * o.accumulate
     output(str(bench), "workload", o.workload, str(o.steps * step_pairs), str(work))
     lines = [
-        f"workload {o.workload}, {step_pairs} pairs a step, {o.steps} steps, TRL {o.batch} pairs a pass; "
+        f"workload {o.workload}, {step_pairs} pairs a step, {o.steps} steps, TRL {o.batch} pairs a pass, "
+        f"Linvox {json.dumps(o.linvox)}; "
         + ", ".join(PACKAGES),
         f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores, commit "
         + output("git", "-C", str(ROOT), "rev-parse", "--short", "HEAD").strip(),
@@ -97,7 +102,8 @@ def main():
     for precision in o.precision:
         results = []
         for _ in range(o.rounds):
-            results.append(run([str(bench), "train", str(work), precision, str(step_pairs), str(o.steps)]))
+            settings = {"precision": precision, "batch_pairs": step_pairs, "steps": o.steps, **o.linvox}
+            results.append(run([str(bench), "train", str(work), json.dumps(settings)]))
             results.append(
                 run([python, str(ROOT / "bench/trl_train.py"), str(work), precision, str(o.batch), str(o.accumulate)])
             )

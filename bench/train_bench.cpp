@@ -1,4 +1,7 @@
 // The `train` command of linvox_bench: preference training as a recipe runs it, timed from step to step.
+#include <ATen/core/grad_mode.h>
+#include <ATen/ops/matmul.h>
+#include <ATen/ops/ones.h>
 #include <fmt/format.h>
 #include <sys/resource.h>
 
@@ -6,6 +9,7 @@
 #include <nlohmann/json.hpp>
 
 #include "bench/workload.h"
+#include "src/base/error.h"
 #include "src/base/jsonl.h"
 #include "src/model/model_directory.h"
 #include "src/train/align.h"
@@ -14,7 +18,7 @@
 namespace linvox {
 namespace {
 
-AlignConfig benchmark_config(const std::string& precision, std::int64_t batch_pairs) {
+AlignConfig benchmark_config(const TrainBenchmark& settings) {
     AlignConfig config;
     config.loss.main.kind = "sigmoid";
     config.loss.main.normalise = "sum";
@@ -24,8 +28,11 @@ AlignConfig benchmark_config(const std::string& precision, std::int64_t batch_pa
     config.schedule.kind = "constant";
     config.schedule.warmup_steps = 0;
     config.epochs = 1;
-    config.batch_pairs = batch_pairs;
-    config.precision = precision;
+    config.batch_pairs = settings.batch_pairs;
+    config.token_budget = settings.token_budget;
+    config.precision = settings.precision;
+    config.optimiser.moments = settings.moments;
+    config.activation_checkpointing = settings.activation_checkpointing;
     config.evaluate_every = 0;
     config.checkpoint_every = 0;
     return config;
@@ -45,17 +52,71 @@ std::int64_t tokens_of(const PreferenceRecord& record) {
     return tokens;
 }
 
+/// Of the matrix products of one record, attention left out: every weight but the embedding over all rows,
+/// the head over the rows that predict an answer; twice as much again in backward. 1e12.
+double tflop_of(const PreferenceRecord& record, const ModelConfig& model) {
+    const double d = static_cast<double>(model.hidden_size),
+                 kv = static_cast<double>(model.num_kv_heads * model.head_dim),
+                 q = static_cast<double>(model.num_heads * model.head_dim);
+    const double layer = d * (q + 2 * kv) + q * d + 3 * d * static_cast<double>(model.intermediate_size);
+    double scored = static_cast<double>(record.chosen.answer.ids.size());
+    for (const Candidate& rejected : record.rejected)
+        scored += static_cast<double>(rejected.answer.ids.size());
+    const double rows = scored + static_cast<double>(record.info.prompt_ids.size());
+    return 6e-12 * (layer * static_cast<double>(model.num_layers) * rows +
+                    d * static_cast<double>(model.vocab_size) * scored);
+}
+
+/// The best of five products, so that a quiet moment counts.
+double peak_tflops(const std::string& precision) {
+    const at::NoGradGuard no_grad;
+    const auto options = at::TensorOptions().dtype(precision == "bf16" ? at::kBFloat16 : at::kFloat);
+    const at::Tensor a = at::ones({2048, 2048}, options), b = at::ones({2048, 2048}, options);
+    double best = 0;
+    for (int i = 0; i < 5; ++i) {
+        const auto start = std::chrono::steady_clock::now();
+        at::matmul(a, b);
+        const double seconds =
+            std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+        best = std::max(best, 2e-12 * 2048 * 2048 * 2048 / seconds);
+    }
+    return best;
+}
+
 }  // namespace
 
-int train_benchmark(const std::filesystem::path& folder, const std::string& precision,
-                    std::int64_t batch_pairs, std::int64_t steps) {
-    const AlignConfig config = benchmark_config(precision, batch_pairs);
+TrainBenchmark parse_train_benchmark(const std::string& text) {
+    TrainBenchmark settings;
+    const nlohmann::json json = nlohmann::json::parse(text, nullptr, false);
+    LINVOX_REQUIRE(json.is_object(), UserError, "train: the settings must be a JSON object, got {}", text);
+    for (const auto& [name, value] : json.items()) {
+        if (name == "precision")
+            settings.precision = value;
+        else if (name == "moments")
+            settings.moments = value;
+        else if (name == "batch_pairs")
+            settings.batch_pairs = value;
+        else if (name == "steps")
+            settings.steps = value;
+        else if (name == "token_budget")
+            settings.token_budget = value;
+        else if (name == "activation_checkpointing")
+            settings.activation_checkpointing = value;
+        else
+            throw UserError(fmt::format("train: no setting '{}'", name));
+    }
+    return settings;
+}
+
+int train_benchmark(const std::filesystem::path& folder, const TrainBenchmark& settings) {
+    const AlignConfig config = benchmark_config(settings);
+    const double peak = peak_tflops(settings.precision);
     Decoder policy = load_model_directory(folder / "model");
     AlignData data;
     data.train = read_workload_pairs(folder);
     const auto pairs_a_record = static_cast<std::int64_t>(data.train.at(0).rejected.size());
-    data.train.resize(
-        std::min(data.train.size(), static_cast<std::size_t>(steps * batch_pairs / pairs_a_record)));
+    data.train.resize(std::min(
+        data.train.size(), static_cast<std::size_t>(settings.steps * settings.batch_pairs / pairs_a_record)));
     data.vocab_end = policy.config.vocab_size;
     std::vector<SequenceGroup> groups;
     for (const PreferenceRecord& record : data.train) groups.push_back(preference_group(record));
@@ -79,15 +140,25 @@ int train_benchmark(const std::filesystem::path& folder, const std::string& prec
                        }};
     train_align(policy, data, config, run);
 
+    std::vector<double> tflop;
     std::vector<std::int64_t> pairs, tokens;  // tokens as a trainer that repeats the prompt counts them
     for (const auto& step : order) {
         pairs.push_back(static_cast<std::int64_t>(step.size()) * pairs_a_record);
         tokens.push_back(0);
-        for (const std::size_t member : step) tokens.back() += tokens_of(data.train[member]);
+        tflop.push_back(0);
+        for (const std::size_t member : step) {
+            tokens.back() += tokens_of(data.train[member]);
+            tflop.back() += tflop_of(data.train[member], policy.config);
+        }
     }
     fmt::print("{}\n", nlohmann::json{{"trainer", "linvox"},
-                                      {"precision", precision},
-                                      {"batch_pairs", batch_pairs},
+                                      {"precision", settings.precision},
+                                      {"batch_pairs", settings.batch_pairs},
+                                      {"moments", settings.moments},
+                                      {"activation_checkpointing", settings.activation_checkpointing},
+                                      {"token_budget", settings.token_budget},
+                                      {"tflop", tflop},
+                                      {"peak_tflops", peak},
                                       {"seconds", seconds},
                                       {"losses", losses},
                                       {"pairs", pairs},

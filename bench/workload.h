@@ -33,10 +33,20 @@ void write_workload(const std::string& name, std::int64_t records, const std::fi
 
 std::vector<PreferenceRecord> read_workload_pairs(const std::filesystem::path& folder);
 
+struct TrainBenchmark {
+    std::string precision = "f32", moments = "f32";
+    std::int64_t batch_pairs = 8, steps = 4, token_budget = 4096;
+    bool activation_checkpointing = false;
+};
+
+/// From JSON text with any of these names; UserError for another name.
+TrainBenchmark parse_train_benchmark(const std::string& json);
+
 /// The `train` command: trains on the workload in `folder` with DPO (sums, beta 0.1, rate 1e-5, clip 1) and
-/// prints one JSON object: seconds, losses and pairs of every step, peak memory; and writes
-/// `folder`/order.json, the record numbers of each step. The reference is scored before the clock starts.
-int train_benchmark(const std::filesystem::path& folder, const std::string& precision,
-                    std::int64_t batch_pairs, std::int64_t steps);
+/// prints one JSON object: seconds, losses, pairs and products (TFLOP, forward and backward) of every step,
+/// the machine's peak in products of 2048 x 2048 matrices of that precision (TFLOP/s), peak memory; and
+/// writes `folder`/order.json, the record numbers of each step. The reference is scored before the clock
+/// starts.
+int train_benchmark(const std::filesystem::path& folder, const TrainBenchmark& settings);
 
 }  // namespace linvox
