@@ -1,5 +1,6 @@
 // linvox_bench [NAME-PART]: times the benchmarks whose name contains NAME-PART, prints one line each
 // and keeps the rounds in bench/results/.
+// linvox_bench score DIR RECORDS, linvox_bench generate DIR ROWS TOKENS,
 // linvox_bench workload T|V|C RECORDS DIR, linvox_bench train DIR SETTINGS: see workload.h and
 // compare_trl.py.
 #include "bench/bench.h"
@@ -132,6 +133,14 @@ int run_command(const std::vector<std::string>& words) {
     if (words.size() == 3 && words[0] == "train") {
         configure_threads(0);
         return train_benchmark(words[1], parse_train_benchmark(words[2]));
+    }
+    if (words.size() == 3 && words[0] == "score") {
+        configure_threads(0);
+        return score_benchmark(words[1], std::stoll(words[2]));
+    }
+    if (words.size() == 4 && words[0] == "generate") {
+        configure_threads(0);
+        return generate_benchmark(words[1], std::stoll(words[2]), std::stoll(words[3]));
     }
     return time_all(words.empty() ? "" : words[0]);
 }

@@ -52,9 +52,11 @@ std::int64_t tokens_of(const PreferenceRecord& record) {
     return tokens;
 }
 
+}  // namespace
+
 /// Of the matrix products of one record, attention left out: every weight but the embedding over all rows,
 /// the head over the rows that predict an answer; twice as much again in backward. 1e12.
-double tflop_of(const PreferenceRecord& record, const ModelConfig& model) {
+double training_tflop(const PreferenceRecord& record, const ModelConfig& model) {
     const double d = static_cast<double>(model.hidden_size),
                  kv = static_cast<double>(model.num_kv_heads * model.head_dim),
                  q = static_cast<double>(model.num_heads * model.head_dim);
@@ -67,7 +69,6 @@ double tflop_of(const PreferenceRecord& record, const ModelConfig& model) {
                     d * static_cast<double>(model.vocab_size) * scored);
 }
 
-/// The best of five products, so that a quiet moment counts.
 double peak_tflops(const std::string& precision) {
     const at::NoGradGuard no_grad;
     const auto options = at::TensorOptions().dtype(precision == "bf16" ? at::kBFloat16 : at::kFloat);
@@ -82,8 +83,6 @@ double peak_tflops(const std::string& precision) {
     }
     return best;
 }
-
-}  // namespace
 
 TrainBenchmark parse_train_benchmark(const std::string& text) {
     TrainBenchmark settings;
@@ -148,7 +147,7 @@ int train_benchmark(const std::filesystem::path& folder, const TrainBenchmark& s
         tflop.push_back(0);
         for (const std::size_t member : step) {
             tokens.back() += tokens_of(data.train[member]);
-            tflop.back() += tflop_of(data.train[member], policy.config);
+            tflop.back() += training_tflop(data.train[member], policy.config);
         }
     }
     fmt::print("{}\n", nlohmann::json{{"trainer", "linvox"},

@@ -33,6 +33,13 @@ void write_workload(const std::string& name, std::int64_t records, const std::fi
 
 std::vector<PreferenceRecord> read_workload_pairs(const std::filesystem::path& folder);
 
+/// The matrix products of one record, attention left out: every weight but the embedding over all rows, the
+/// head over the rows that predict an answer, twice as much again in backward. 1e12 operations.
+double training_tflop(const PreferenceRecord& record, const ModelConfig& model);
+
+/// The machine in products of 2048 x 2048 matrices, "f32" or "bf16", the best of five. TFLOP/s.
+double peak_tflops(const std::string& precision);
+
 struct TrainBenchmark {
     std::string precision = "f32", moments = "f32";
     std::int64_t batch_pairs = 8, steps = 4, token_budget = 4096;
@@ -44,9 +51,18 @@ TrainBenchmark parse_train_benchmark(const std::string& json);
 
 /// The `train` command: trains on the workload in `folder` with DPO (sums, beta 0.1, rate 1e-5, clip 1) and
 /// prints one JSON object: seconds, losses, pairs and products (TFLOP, forward and backward) of every step,
-/// the machine's peak in products of 2048 x 2048 matrices of that precision (TFLOP/s), peak memory; and
+/// the machine's peak_tflops, peak memory; and
 /// writes `folder`/order.json, the record numbers of each step. The reference is scored before the clock
 /// starts.
 int train_benchmark(const std::filesystem::path& folder, const TrainBenchmark& settings);
+
+/// The `score` command: log-probabilities of the first `records` pairs, five rounds after a warm-up, beside
+/// the machine's peak_tflops. Prints one JSON object.
+int score_benchmark(const std::filesystem::path& folder, std::int64_t records);
+
+/// The `generate` command: `tokens` new tokens for `rows` sequences at once, without their prompts, beside
+/// the steps that the memory's bandwidth allows when every weight is read once a step. Prints one JSON
+/// object.
+int generate_benchmark(const std::filesystem::path& folder, std::int64_t rows, std::int64_t tokens);
 
 }  // namespace linvox

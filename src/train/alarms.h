@@ -1,5 +1,5 @@
 // Alarms: rules over the logged scalars that say when a run goes wrong in a known way. They warn; a person
-// decides. Starting values from the field's experience (shared/spec/losses.md, section 11).
+// decides. The limits are starting values.
 #pragma once
 
 #include <cstdint>
