@@ -66,6 +66,7 @@ function(linvox_program name)
   target_link_libraries(${name} PRIVATE ${arg_LINK})
   target_compile_definitions(${name} PRIVATE LINVOX_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
   linvox_flags(${name})
+  linvox_unity(${name})
 endfunction()
 
 function(linvox_test_settings target)
