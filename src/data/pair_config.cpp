@@ -56,6 +56,11 @@ void PairConfig::visit(ConfigVisitor& v) {
              "which rejected answer comes first: the worst by the rule, or the nearest to the chosen one in "
              "token edits",
              {"worst", "nearest"});
+    v.choice(
+        "rejected_scored", rejected_scored,
+        "tokens of a rejected answer that the loss sees: the whole, or up to the first one that differs from "
+        "the chosen answer",
+        {"whole", "to_first_difference"});
     v.field("reference_share", reference_share, "share of prompts whose recording is chosen",
             Range{0.0, 1.0});
     v.field("unscored", unscored, "take the recording as better without comparing scores");

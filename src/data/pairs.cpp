@@ -12,14 +12,15 @@
 #include "src/base/rng.h"
 #include "src/base/text.h"
 #include "src/data/pair_ranking.h"
+#include "src/data/scored_part.h"
 
 namespace linvox {
 namespace {
 
 constexpr std::size_t kMaxExamples = 5;
 constexpr std::array kRuleNames = {
-    "too_few_candidates", "invalid_in_group", "missing_score", "error_finish", "chosen_not_stopped",
-    "structure",          "over_long",        "below_floor",   "identical",    "not_better",
+    "too_few_candidates", "invalid_in_group", "missing_score", "error_finish",  "chosen_not_stopped",
+    "structure",          "over_long",        "below_floor",   "identical",     "not_better",
     "gap_too_small",      "length_gap",       "no_reference",  "reference_gap",
 };
 
@@ -199,6 +200,9 @@ private:
             ++counts_.pairs_kept;
             if (record.rejected.empty()) record.margin = pair_margin(chosen.index, rejected.index);
             record.rejected.push_back(candidate);
+            if (config_.rejected_scored == "to_first_difference")
+                record.rejected.back().answer =
+                    scored_to_first_difference(record.chosen.answer, candidate.answer);
         }
         if (record.rejected.empty()) return std::nullopt;
         return record;

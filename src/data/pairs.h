@@ -42,6 +42,7 @@ struct PairConfig {
     std::int64_t rejected_per_chosen = 1;
     std::string chosen_from = "candidates";  // candidates, reference, either
     std::string rejected_order = "worst";    // worst, nearest
+    std::string rejected_scored = "whole";   // whole, to_first_difference
     double reference_share = 1.0;            // share of prompts that take the recording as chosen
     bool unscored = false;                   // reference as chosen without comparing scores
     double max_length_ratio = 0;             // of the longer answer to the shorter; 0: no limit

@@ -49,13 +49,10 @@ Stage align_row() {
             stage_align};
 }
 
-Stage answer_row() {
-    return {"answer",
-            "answer the held-out prompts with every model",
-            {"seed", "answer"},
-            {"prepare", "sft/model", "align"},
-            {},
-            stage_answer};
+Stage answer_row(std::vector<std::filesystem::path> reads) {
+    return {
+        "answer",    "answer the held-out prompts with every model", {"seed", "answer"}, std::move(reads), {},
+        stage_answer};
 }
 
 Stage evaluate_written_row() {
@@ -159,10 +156,19 @@ std::vector<Stage> text_stages() {
         {"pairs", "the preferences as token ids", {"model"}, {"prepare"}, {}, stage_pairs_text},
         reference_row(),
         align_row(),
-        answer_row(),
+        answer_row({"prepare", "sft/model", "align"}),
         evaluate_written_row(),
         report_written_row(),
     };
+}
+
+Stage rounds_row() {
+    return {"rounds",
+            "answer fresh prompts with the aligned models and train them again",
+            {"seed", "rounds", "candidates", "judge", "pairs", "align"},
+            {"prepare", "align"},
+            {},
+            stage_rounds};
 }
 
 std::vector<Stage> math_stages() {
@@ -181,7 +187,7 @@ std::vector<Stage> math_stages() {
          stage_sft_text},
         {"candidates",
          "sample answers to the prompts",
-         {"seed", "candidates"},
+         {"seed", "rounds", "candidates"},
          {"prepare", "sft/model"},
          {},
          stage_candidates_text},
@@ -193,7 +199,8 @@ std::vector<Stage> math_stages() {
          stage_pairs_math},
         reference_row(),
         align_row(),
-        answer_row(),
+        rounds_row(),
+        answer_row({"prepare", "sft/model", "align", "rounds"}),
         evaluate_written_row(),
         report_written_row(),
     };

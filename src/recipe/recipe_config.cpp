@@ -138,10 +138,16 @@ void visit_written(RecipeConfig& c, ConfigVisitor& v) {
     const bool math = c.task == "math";
     WithoutSpeech<ModelSection> model{c.model};
     WithoutSpeech<ReportConfig> report{c.report};
-    if (math)
+    if (math) {
+        v.field(
+            "rounds", c.rounds,
+            "times that the prompts are answered and the models trained, each time a share of the prompts by "
+            "the models of the time before",
+            Range{1, 100});
         v.section("data", c.math_data, "problems with worked answers");
-    else
+    } else {
         v.section("data", c.text_data, "preference data, or prose");
+    }
     v.section("model", model, "shape of the decoder LM");
     v.section("sft", c.sft, "supervised training from scratch");
     if (math) {

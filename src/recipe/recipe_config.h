@@ -110,6 +110,8 @@ struct RecipeConfig {
     std::string task = "tts";
     std::string run_dir = "runs/tts";
     std::int64_t seed = 1;
+    std::int64_t rounds = 1;  // of candidates, pairs and align; see rounds.h
+    std::int64_t round = 1;   // the one that runs; not a key of its own
     DataConfig data;
     CodecFitConfig codec;
     ModelSection model;

@@ -11,6 +11,7 @@
 #include "src/generate/generate.h"
 #include "src/model/model_directory.h"
 #include "src/recipe/answered.h"
+#include "src/recipe/rounds.h"
 #include "src/recipe/sampled.h"
 #include "src/recipe/spoken.h"
 #include "src/recipe/stages.h"
@@ -148,7 +149,7 @@ void stage_answer(const StageContext& context) {
     };
     add(kSftSystem, start);
     for (const AlignRun& run : config.align)
-        add(run.name, load_model_directory(context.run.stage("align") / run.name / "model"));
+        add(run.name, load_model_directory(final_model(config, context.run, run.name)));
     write_answered(context.folder / "answered.jsonl", all);
 }
 

@@ -6,6 +6,7 @@
 #include "src/base/error.h"
 #include "src/model/model_directory.h"
 #include "src/recipe/prepared.h"
+#include "src/recipe/rounds.h"
 #include "src/recipe/sampled.h"
 #include "src/recipe/stages.h"
 #include "src/recipe/text_encoder.h"
@@ -31,11 +32,12 @@ void stage_candidates_text(const StageContext& context) {
     const auto prepare = context.run.stage("prepare");
     const TextEncoder encoder = TextEncoder::load(prepare);
     const auto items = read_text_items(prepare / "items.jsonl");
-    const bool has_prompts = !with_split(items, "prompts").empty();
+    std::vector<TextItem> asked = with_split(items, "prompts");
+    if (asked.empty()) asked = with_split(items, "train");
+    asked = share_of_round(asked, context.config.round, context.config.rounds);
+    for (TextItem& item : with_split(items, "valid")) asked.push_back(std::move(item));
     std::vector<CandidatePrompt> prompts;
-    for (const TextItem& item : items)
-        if (item.split == (has_prompts ? "prompts" : "train") || item.split == "valid")
-            prompts.push_back(candidate_prompt(item, encoder));
+    for (const TextItem& item : asked) prompts.push_back(candidate_prompt(item, encoder));
     const TextCandidatesConfig& config = context.config.text_candidates;
     sample_candidates(context, std::move(prompts), config.per_prompt,
                       restrict_to_text(config.sampling.sampling, encoder),

@@ -150,8 +150,12 @@ GateCheck check_own_label(const MaskProbe& probe, PackedBatch batch, const std::
 /// The row behind the last predicting row of an answer: that label as an input, which nothing may see.
 GateCheck check_last_token(const MaskProbe& probe, PackedBatch batch, const std::vector<double>& before) {
     const std::vector<AnswerRows> ranges = label_ranges(batch);
-    const std::int64_t row = batch.row_N[ranges.back().last_label].item<std::int64_t>() + 1;
+    // The row that predicts an answer's only label may be the prompt's, and behind it stands another answer.
+    const auto several = std::find_if(ranges.rbegin(), ranges.rend(),
+                                      [](const AnswerRows& r) { return r.first_label < r.last_label; });
     double changed = 0.0;
+    const std::int64_t row =
+        several == ranges.rend() ? batch.tokens() : batch.row_N[several->last_label].item<std::int64_t>() + 1;
     if (row < batch.tokens()) {
         batch.ids_T = with_value(batch.ids_T, row, probe.other_id(batch.ids_T[row].item<std::int64_t>()));
         const std::vector<double> after = probe.sums(batch);

@@ -108,6 +108,22 @@ TEST(WrittenRun, MathEndsWithTableAndReport) {
     EXPECT_THAT(read_text(folder / "run/report/report.json"), HasSubstr("mcnemar exact"));
 }
 
+TEST(WrittenRun, LaterRoundsStartFromTheModelBeforeOnOtherPrompts) {
+    const fs::path folder = test_folder(), rounds = folder / "run/stages/rounds/lpo";
+    const Outcome outcome = linvox(run_of(write_math_recipe(folder), folder / "run") + " --set rounds=2");
+    ASSERT_EQ(outcome.code, 0) << outcome.output;
+    EXPECT_EQ(read_text(rounds / "2/stages/sft/model/model.safetensors"),
+              read_text(folder / "run/stages/align/lpo/model/model.safetensors"));
+    EXPECT_NE(read_text(rounds / "2/stages/align/lpo/model/model.safetensors"),
+              read_text(folder / "run/stages/align/lpo/model/model.safetensors"));
+    const std::string first = read_text(folder / "run/stages/candidates/candidates.jsonl"),
+                      second = read_text(rounds / "2/stages/candidates/candidates.jsonl");
+    EXPECT_THAT(first, HasSubstr("prompts-00000"));
+    EXPECT_THAT(first, Not(HasSubstr("prompts-00001")));
+    EXPECT_THAT(second, HasSubstr("prompts-00001"));
+    EXPECT_THAT(second, Not(HasSubstr("prompts-00000")));
+}
+
 TEST(WrittenRun, TextEndsWithTableAndReport) {
     const fs::path folder = test_folder();
     expect_whole_run(write_text_recipe(folder), folder / "run",

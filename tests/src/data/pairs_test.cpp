@@ -241,7 +241,8 @@ TEST(Pairs, TheReferenceStandsInWhereNoCandidateCanBeChosen) {
 TEST(Pairs, EqualChosenAnswersMakeOneRecord) {
     PairConfig config = by_wer();
     config.per_prompt = 3;
-    const auto result = build_pairs({group_of({scored(1, 0.0), scored(1, 0.0), scored(2, 0.5), scored(3, 0.0)})}, config);
+    const auto result =
+        build_pairs({group_of({scored(1, 0.0), scored(1, 0.0), scored(2, 0.5), scored(3, 0.0)})}, config);
     ASSERT_EQ(result.records.size(), 2U);
     EXPECT_EQ(result.records[0].chosen.answer.ids[0], 1);
     EXPECT_EQ(result.records[1].chosen.answer.ids[0], 3);
@@ -358,6 +359,16 @@ TEST(Pairs, WideReferenceGapsAreDroppedAndCounted) {
     EXPECT_EQ(result.counts.pairs_dropped.at(DropRule::reference_gap).count, 1);
     EXPECT_EQ(result.counts.prompts_without.at(DropRule::reference_gap).examples[0], "b");
     expect_accounted(result.counts);
+}
+
+TEST(Pairs, RejectedAnswersAreScoredUpToTheFirstDifferenceWhereAsked) {
+    PairConfig config = by_wer();
+    const auto groups = {group_of({scored(1, 0.1), scored(2, 0.8)})};
+    EXPECT_TRUE(build_pairs(groups, config).records.at(0).rejected.at(0).answer.given.empty());
+    config.rejected_scored = "to_first_difference";
+    const PreferenceRecord record = build_pairs(groups, config).records.at(0);
+    EXPECT_EQ(record.rejected.at(0).answer.given, (std::vector<Span>{{1, 3}}));
+    EXPECT_TRUE(record.chosen.answer.given.empty());
 }
 
 TEST(PairConfigCheck, ReportsAllProblemsAtOnce) {

@@ -71,6 +71,13 @@ TEST_F(Gates, PassOnPlainGroupsWithOneAnswer) {
     EXPECT_NO_THROW(require_gates(check_masks(decoder, single, score, good)));
 }
 
+TEST_F(Gates, PassWhereTheLastAnswerIsScoredInItsFirstTokenAlone) {
+    const TokenSequence whole{{toy::kCodes + 1, toy::kCodes + 2, toy::kCodes + 3}, {}};
+    const TokenSequence first_alone{{toy::kCodes + 4, toy::kCodes + 2, toy::kCodes + 3}, {{1, 3}}};
+    EXPECT_NO_THROW(require_gates(check_masks(decoder, {{"a", {1, 2}, {whole, first_alone}}}, score, good)));
+    EXPECT_NO_THROW(require_gates(check_masks(decoder, {{"a", {1, 2}, {first_alone}}}, score, good)));
+}
+
 TEST_F(Gates, AShiftedMaskIsFound) {
     const Packer shifted = [](const Members& members) {
         PackedBatch batch = pack(members);
