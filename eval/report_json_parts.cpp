@@ -1,5 +1,7 @@
 #include "eval/report_json_parts.h"
 
+#include <fmt/format.h>
+
 #include <cmath>
 
 #include "src/base/error.h"
