@@ -22,9 +22,9 @@ set(LINVOX_NOT_UNITY
   audio/codec/pca.cpp src/train/sft.cpp src/recipe/prepared.cpp src/recipe/stage_evaluate.cpp
   src/recipe/stage_pairs.cpp src/recipe/stage_prepare.cpp src/recipe/stage_synthesise.cpp)
 
-function(linvox_unity target)
+function(linvox_unity target batch)
   if(LINVOX_UNITY)
-    set_target_properties(${target} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE 12)
+    set_target_properties(${target} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE ${batch})
     # Here every source is an included one, next to names that it does not see otherwise.
     target_compile_options(${target} PRIVATE -Wno-subobject-linkage -Wno-shadow)
     set_source_files_properties(${LINVOX_NOT_UNITY} PROPERTIES SKIP_UNITY_BUILD_INCLUSION ON)
@@ -52,7 +52,7 @@ function(linvox_library name)
   add_library(${name} STATIC ${sources})
   target_link_libraries(${name} PUBLIC ${arg_LINK})
   linvox_flags(${name})
-  linvox_unity(${name})
+  linvox_unity(${name} 12)
   set_property(GLOBAL PROPERTY ${name}_folders ${arg_FOLDERS})
 endfunction()
 
@@ -66,7 +66,7 @@ function(linvox_program name)
   target_link_libraries(${name} PRIVATE ${arg_LINK})
   target_compile_definitions(${name} PRIVATE LINVOX_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
   linvox_flags(${name})
-  linvox_unity(${name})
+  linvox_unity(${name} 6)  # compiled last: two files, so that no core waits
 endfunction()
 
 function(linvox_test_settings target)
