@@ -25,7 +25,9 @@ std::vector<PreferenceRecord> swapped(const std::vector<PreferenceRecord>& recor
 
 AlignConfig contrast_config(const AlignConfig& config) {
     AlignConfig contrast = config;
-    const double beta = resolve_loss(config.loss).front()[LossOption::beta];
+    double beta = 0.0;  // of the one that weighs tokens, which need not stand first in a mix
+    for (const ResolvedTerm& term : resolve_loss(config.loss))
+        if (term.row->needs.token_values) beta = term[LossOption::beta];
     contrast.loss = {};
     contrast.loss.main.kind = "sigmoid";
     contrast.loss.main.normalise = "sum";

@@ -108,12 +108,13 @@ private:
                 if (!is_out_of_memory(error)) throw;
             }
             optimiser_.zero_grad();
-            LINVOX_REQUIRE(
-                task_.split && task_.split(), UserError,
-                "{}: step {}: the memory does not suffice for the smallest micro-batch; set "
-                "activation_checkpointing = true, optimiser.moments = \"8bit\" or lora, or leave the "
-                "longest records out",
-                task_.what, at_.step + 1);
+            LINVOX_REQUIRE(task_.split && task_.split(), UserError,
+                           "{}: step {}: the memory does not suffice, and the micro-batches cannot be split "
+                           "further; lower "
+                           "token_budget, set activation_checkpointing = true or optimiser.moments = "
+                           "\"8bit\", or leave the "
+                           "longest records out",
+                           task_.what, at_.step + 1);
             log_line(fmt::format("{}: step {}: out of memory; going on with {} micro-batches a step",
                                  task_.what, at_.step + 1, task_.micro_count(at_.index_in_epoch)));
         }

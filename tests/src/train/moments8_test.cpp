@@ -30,16 +30,14 @@ at::Tensor noise(at::IntArrayRef shape, double scale = 1.0) {
 // A first step divides g by its own magnitude: what is remembered plays no part yet.
 TEST(Moments8, FirstStepIsAdamWs) {
     const at::Tensor grad = noise({37, 131});
-    const at::Tensor value = noise({37, 131}), other = value.clone();
+    const at::Tensor value = noise({37, 131}), other = value.clone(), start = value.clone();
     const Moments8 moments = make_moments8(value);
     adamw_step8(value, grad, moments, kFirst, 3);
     at::Tensor first = at::zeros_like(other), second = at::zeros_like(other), step = at::full({}, 1.0F);
     at::_fused_adamw_({other}, {grad}, {first}, {second}, {}, {step}, kFirst.learning_rate, kFirst.beta1,
                       kFirst.beta2, kFirst.weight_decay, kFirst.epsilon, false, false);
     EXPECT_LT((value - other).abs().max().item<double>(), 1e-6);
-    EXPECT_GT(
-        (value - other).abs().max().item<double>() + (value - noise({37, 131})).abs().max().item<double>(),
-        0.1);
+    EXPECT_GT((value - start).abs().mean().item<double>(), 0.005) << "and it moved";
 }
 
 TEST(Moments8, CodesKeepMagnitudesOver15BinadesToAnEighth) {
