@@ -116,10 +116,10 @@ int train_benchmark(const std::filesystem::path& folder, const TrainBenchmark& s
     const auto pairs_a_record = static_cast<std::int64_t>(data.train.at(0).rejected.size());
     data.train.resize(std::min(
         data.train.size(), static_cast<std::size_t>(settings.steps * settings.batch_pairs / pairs_a_record)));
-    data.vocab_end = policy.config.vocab_size;
+    data.softmax.end = policy.config.vocab_size;
     std::vector<SequenceGroup> groups;
     for (const PreferenceRecord& record : data.train) groups.push_back(preference_group(record));
-    const ScoreConfig score = align_score_config(config, 0, data.vocab_end);
+    const ScoreConfig score = align_score_config(config, data.softmax);
     data.reference = score_reference(policy, groups, score, config.token_budget, ReferenceDetail::sums);
     const auto order = plan_steps(make_pair_set(data.train, data.reference), config, 0);
     write_json(folder / "order.json", order);

@@ -3,7 +3,6 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <charconv>
 
 #include "src/base/error.h"
@@ -12,8 +11,7 @@
 #include "src/model/adapter_directory.h"
 #include "src/model/lora.h"
 #include "src/model/model_directory.h"
-#include "src/text/codec_range.h"
-#include "src/text/tokenizer.h"
+#include "src/text/chat_template.h"
 
 namespace linvox {
 namespace {
@@ -26,13 +24,11 @@ std::int64_t whole_number(std::string_view text, const std::string& option) {
     return value;
 }
 
-void parse_range(const std::string& text, std::int64_t vocab_size, AnswerIds& ids) {
+std::vector<std::int64_t> parse_range(const std::string& text) {
     const auto colon = text.find(':');
     LINVOX_REQUIRE(colon != std::string::npos, UserError, "--range: '{}' is not BEGIN:END, two ids", text);
-    ids.begin = whole_number(std::string_view(text).substr(0, colon), text);
-    ids.end = whole_number(std::string_view(text).substr(colon + 1), text);
-    LINVOX_REQUIRE(ids.begin < ids.end && ids.end <= vocab_size, UserError,
-                   "--range: [{}, {}) is no range of the model's {} ids", ids.begin, ids.end, vocab_size);
+    return {whole_number(std::string_view(text).substr(0, colon), text),
+            whole_number(std::string_view(text).substr(colon + 1), text)};
 }
 
 }  // namespace
@@ -45,29 +41,16 @@ Decoder load_decoder(const ModelArguments& arguments) {
     return decoder;
 }
 
-AnswerIds answer_ids(const ModelArguments& arguments, const ModelConfig& config) {
-    AnswerIds ids;
-    ids.stop = arguments.stop_ids;
-    LINVOX_REQUIRE(!arguments.codec_only || arguments.range.empty(), UserError,
-                   "--codec-only and --range both name the ids; give one of them");
-    if (arguments.codec_only) {
-        const CodecRange range = require_codec_range(load_tokenizer(arguments.model));
-        ids.begin = range.first_id;
-        ids.end = range.first_id + range.size;
-        if (ids.stop.empty()) ids.stop = range.stop_ids;
-        LINVOX_REQUIRE(ids.end <= config.vocab_size, DataError,
-                       "{}: the codec's ids end at {}, the model has {} rows; grow the model",
-                       arguments.model.string(), ids.end, config.vocab_size);
-    } else if (!arguments.range.empty()) {
-        parse_range(arguments.range, config.vocab_size, ids);
-    }
-    if (ids.stop.empty()) ids.stop.assign(config.eos_token_ids.begin(), config.eos_token_ids.end());
-    for (const std::int32_t id : ids.stop) {
-        LINVOX_REQUIRE(id >= 0 && id < config.vocab_size, UserError,
-                       "--stop: the id {} lies outside the model's vocabulary of {}", id, config.vocab_size);
-        if (ids.end > 0 && (id < ids.begin || id >= ids.end)) ids.extra.push_back(id);
-    }
-    return ids;
+AnswerIds answer_ids_of(const ModelArguments& arguments, const ModelConfig& config) {
+    AnswerIdChoice choice = arguments.ids;
+    if (!arguments.range.empty()) choice.range = parse_range(arguments.range);
+    return answer_ids_of(arguments.model, config, choice);
+}
+
+LineRules line_rules(const ModelArguments& arguments, const ModelConfig& config, const AnswerIds& ids) {
+    LineStyle style{.lead_in_prompt = !ids.softmax.is_all(), .stop_ids = ids.stop_ids};
+    if (!arguments.chat_template.empty()) style.form = find_chat_template(arguments.chat_template);
+    return line_rules(arguments.model, config, style);
 }
 
 void command_import_vllm(const ImportArguments& arguments) {

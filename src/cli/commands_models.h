@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "src/data/answer_ids.h"
 #include "src/data/answer_lines.h"
 #include "src/generate/sampler.h"
 #include "src/model/decoder.h"
@@ -18,20 +19,15 @@ namespace linvox {
 /// A model directory, an adapter to lay over it, and how its answers are made of ids.
 struct ModelArguments {
     std::filesystem::path model, adapter;
-    std::string precision = "stored";    // of weights and products: stored, f32, bf16
-    bool codec_only = false;             // softmax over the codec range and the stop ids
-    std::string range;                   // "BEGIN:END" of ids instead; "" all
-    std::vector<std::int32_t> stop_ids;  // empty: of the codec range, else of config.json
+    std::string precision = "stored";  // of weights and products: stored, f32, bf16
+    std::string chat_template;         // name of one; "": prompts and answers are plain text
+    std::string range;                 // "BEGIN:END" of ids
+    AnswerIdChoice ids;                // its range comes from the text above
 };
 
 Decoder load_decoder(const ModelArguments& arguments);
-
-/// What a softmax runs over: [begin, end), 0, 0 for all ids, and ids outside that join; and the stop ids.
-struct AnswerIds {
-    std::int64_t begin = 0, end = 0;
-    std::vector<std::int32_t> extra, stop;
-};
-AnswerIds answer_ids(const ModelArguments& arguments, const ModelConfig& config);
+AnswerIds answer_ids_of(const ModelArguments& arguments, const ModelConfig& config);
+LineRules line_rules(const ModelArguments& arguments, const ModelConfig& config, const AnswerIds& ids);
 
 struct ScoreArguments {
     ModelArguments model;

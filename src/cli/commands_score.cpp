@@ -35,12 +35,12 @@ nlohmann::json scored_line(const AnswerLine& line, const ReferenceScores& scores
 
 void command_score(const ScoreArguments& arguments) {
     const Decoder decoder = load_decoder(arguments.model);
-    const AnswerIds ids = answer_ids(arguments.model, decoder.config);
+    const AnswerIds ids = answer_ids_of(arguments.model, decoder.config);
     ScoreConfig score;
-    score.vocab_begin = ids.begin;
-    score.vocab_end = ids.end;
-    score.extra_ids.assign(ids.extra.begin(), ids.extra.end());
-    const auto lines = read_answer_lines(arguments.data, line_rules(arguments.model.model, decoder.config));
+    score.softmax = ids.softmax;
+    std::vector<AnswerLine> lines;
+    for_each_answer_line(arguments.data, line_rules(arguments.model, decoder.config, ids),
+                         [&](AnswerLine&& line) { lines.push_back(std::move(line)); });
     std::optional<JsonLinesWriter> file;
     if (!arguments.out.empty()) file.emplace(arguments.out, JsonLinesWriter::Mode::whole);
     Progress progress("score", "records", static_cast<std::int64_t>(lines.size()));

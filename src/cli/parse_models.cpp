@@ -82,10 +82,12 @@ void add_model(CLI::App& app, ModelArguments& model) {
                    "of weights and products: stored (as in the files), f32, bf16")
         ->check(CLI::IsMember({"stored", "f32", "bf16"}))
         ->capture_default_str();
-    app.add_option("--stop", model.stop_ids,
+    app.add_option("--stop", model.ids.stop_ids,
                    "ids that end an answer (default: the codec's, or config.json's)")
         ->delimiter(',');
-    app.add_flag("--codec-only", model.codec_only, "softmax over the codec's ids and the stop ids alone");
+    app.add_option("--template", model.chat_template,
+                   "chat template of prompts and answers that are text (`linvox templates`; default: none)");
+    app.add_flag("--codec-only", model.ids.codec_only, "softmax over the codec's ids and the stop ids alone");
     app.add_option("--range", model.range,
                    "softmax over the ids BEGIN:END (END not included) and the stop ids");
 }

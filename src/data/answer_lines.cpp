@@ -2,38 +2,71 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <memory>
 #include <nlohmann/json.hpp>
-#include <optional>
 #include <set>
 
 #include "src/base/error.h"
 #include "src/base/jsonl.h"
+#include "src/base/text.h"
+#include "src/data/preference_texts.h"
 #include "src/data/record_fields.h"
-#include "src/text/tokenizer.h"
+#include "src/text/chat_encoding.h"
 
 namespace linvox {
 namespace {
 
 using nlohmann::json;
+using Ids = std::vector<std::int32_t>;
 
-std::vector<std::int32_t> ids_of(const json& value, const std::string& name, bool opens,
-                                 const LineRules& rules) {
-    if (value.is_array()) {
-        RecordHeader header;
-        header.vocab_size = rules.vocab_size;
-        return parse_ids(value, name, header);
-    }
-    LINVOX_REQUIRE(value.is_string(), DataError, "{} must be text or a list of ids, found {}", name,
-                   value.type_name());
-    LINVOX_REQUIRE(rules.encode, DataError,
-                   "{} is text, and the model directory has no tokenizer; give token ids instead", name);
-    std::vector<std::int32_t> ids = rules.encode(value.get<std::string>(), opens);
+/// Ids that a tokenizer made, against the rows of the model.
+Ids within_rows(Ids ids, const std::string& name, const LineRules& rules) {
     for (const std::int32_t id : ids)
         LINVOX_REQUIRE(id < rules.vocab_size, DataError,
                        "{}: the tokenizer gives the id {}, the model has {} rows; grow the model", name, id,
                        rules.vocab_size);
     return ids;
+}
+
+void require_tokenizer(const LineRules& rules, const std::string& name) {
+    LINVOX_REQUIRE(rules.encode_prompt && rules.encode_answer, DataError,
+                   "{} is text, and the model directory has no tokenizer; give token ids instead", name);
+}
+
+Ids given_ids(const json& list, const std::string& name, const LineRules& rules) {
+    RecordHeader header;
+    header.vocab_size = rules.vocab_size;
+    return parse_ids(list, name, header);
+}
+
+Ids text_answer(const std::string& text, const std::string& name, const LineRules& rules) {
+    require_tokenizer(rules, name);
+    LINVOX_REQUIRE(!trim(text).empty(), DataError, "{} is empty; an answer needs a token", name);
+    return within_rows(rules.encode_answer(text), name, rules);
+}
+
+Ids text_prompt(std::span<const ChatMessage> messages, const LineRules& rules) {
+    require_tokenizer(rules, "prompt");
+    return within_rows(rules.encode_prompt(messages), "prompt", rules);
+}
+
+const Ids kNothing;
+
+/// With its end, where the rules ask for one; within the context.
+void take_answer(AnswerLine& line, TokenSequence answer, const std::string& name, const LineRules& rules) {
+    LINVOX_REQUIRE(!answer.ids.empty(), DataError, "{} is empty; an answer needs a token", name);
+    const bool ended =
+        std::find(rules.end_ids.begin(), rules.end_ids.end(), answer.ids.back()) != rules.end_ids.end();
+    const Ids& closing = ended ? kNothing : rules.closing;
+    answer.ids.insert(answer.ids.end(), closing.begin(), closing.end());
+    const std::size_t length = line.group.prompt_ids.size() + answer.ids.size();
+    LINVOX_REQUIRE(
+        static_cast<std::int64_t>(length) <= rules.max_positions, DataError,
+        "{} and its prompt have {} tokens{}, the model's context is {}; shorten or drop the record", name,
+        length, closing.empty() ? "" : " with the end that is appended", rules.max_positions);
+    line.group.answers.push_back(std::move(answer));
+    line.names.push_back(name);
 }
 
 /// An answer: ids, text, or an object with one of them and given ranges.
@@ -46,15 +79,12 @@ void add_answer(AnswerLine& line, const json& value, const std::string& name, co
         if (value.contains("given")) given = &value["given"];
     }
     TokenSequence answer;
-    answer.ids = ids_of(*content, name, false, rules);
-    LINVOX_REQUIRE(!answer.ids.empty(), DataError, "{} is empty; an answer needs a token", name);
+    LINVOX_REQUIRE(content->is_array() || content->is_string(), DataError,
+                   "{} must be text or a list of ids, found {}", name, content->type_name());
+    answer.ids = content->is_array() ? given_ids(*content, name, rules)
+                                     : text_answer(content->get<std::string>(), name, rules);
     if (given) answer.given = parse_given(*given, name + " given", answer.ids.size());
-    const std::size_t length = line.group.prompt_ids.size() + answer.ids.size();
-    LINVOX_REQUIRE(static_cast<std::int64_t>(length) <= rules.max_positions, DataError,
-                   "{} and its prompt have {} tokens, the model's context is {}", name, length,
-                   rules.max_positions);
-    line.group.answers.push_back(std::move(answer));
-    line.names.push_back(name);
+    take_answer(line, std::move(answer), name, rules);
 }
 
 /// One answer or a list of them; lists of numbers are one answer.
@@ -76,43 +106,75 @@ std::string id_of(const json& line, std::size_t number) {
     return line["id"].is_string() ? line["id"].get<std::string>() : line["id"].dump();
 }
 
-template <typename Line, typename Read>
-std::vector<Line> read_lines(const std::filesystem::path& file, const Read& read) {
-    std::vector<Line> lines;
+/// Preference data as text: its parser is preference_texts.h's.
+AnswerLine text_pair(const json& object, std::size_t number, const LineRules& rules) {
+    const PreferenceText pair = parse_preference_text(object, preference_format_of(object));
+    AnswerLine line{{id_of(object, number), text_prompt(pair.prompt, rules), {}}, {}};
+    take_answer(line, {text_answer(pair.chosen, "chosen", rules), {}}, "chosen", rules);
+    for (std::size_t i = 0; i < pair.rejected.size(); ++i) {
+        const std::string name = pair.rejected.size() == 1 ? "rejected" : fmt::format("rejected[{}]", i);
+        take_answer(line, {text_answer(pair.rejected[i], name, rules), {}}, name, rules);
+    }
+    return line;
+}
+
+void for_each_line(const std::filesystem::path& file,
+                   const std::function<void(const json& line, std::size_t number)>& visit) {
+    std::size_t count = 0;
     for_each_json_line(file, [&](const json& line, std::size_t number) {
-        if (!(lines.empty() && line.contains("format"))) lines.push_back(read(line, number));
+        if (count == 0 && line.contains("format")) return;
+        ++count;
+        visit(line, number);
     });
-    LINVOX_REQUIRE(!lines.empty(), DataError, "{}: holds no record", file.string());
-    return lines;
+    LINVOX_REQUIRE(count > 0, DataError, "{}: holds no record", file.string());
 }
 
 }  // namespace
 
-LineRules line_rules(const std::filesystem::path& model, const ModelConfig& config) {
+LineRules line_rules(const std::filesystem::path& model, const ModelConfig& config, const LineStyle& style) {
+    const auto loaded = std::make_shared<std::optional<ChatEncoding>>();
+    const auto encoding = [loaded, model, style]() -> const ChatEncoding& {
+        if (!*loaded) *loaded = ChatEncoding{load_tokenizer(model), style.form, style.lead_in_prompt};
+        return **loaded;
+    };
+    if (style.form) check(encoding());
     LineRules rules;
+    rules.encode_prompt = [encoding](std::span<const ChatMessage> m) { return prompt_ids(encoding(), m); };
+    rules.encode_answer = [encoding](const std::string& text) { return answer_ids(encoding(), text); };
     rules.vocab_size = config.vocab_size;
     rules.max_positions = config.max_position_embeddings;
-    const auto loaded = std::make_shared<std::optional<Tokenizer>>();
-    rules.encode = [loaded, model](const std::string& text, bool opens) {
-        if (!*loaded) *loaded = load_tokenizer(model);
-        return (*loaded)->encode(text, /*add_special=*/opens);
-    };
+    if (!style.append_end) return rules;
+    if (style.form) rules.closing = closing_ids(encoding());
+    if (rules.closing.empty() && !style.stop_ids.empty()) rules.closing = {style.stop_ids.front()};
+    rules.end_ids = style.stop_ids;
+    if (!rules.closing.empty()) rules.end_ids.push_back(rules.closing.back());
     return rules;
 }
 
 PromptLine read_prompt_line(const json& line, std::size_t number, const LineRules& rules) {
     PromptLine prompt{id_of(line, number), {}, string_field(line, "text")};
-    if (line.contains("prompt") && line["prompt"].is_string()) prompt.text = line["prompt"];
-    const bool has_ids = line.contains("prompt_ids");
-    LINVOX_REQUIRE(has_ids || line.contains("prompt"), DataError,
+    LINVOX_REQUIRE(line.contains("prompt_ids") || line.contains("prompt"), DataError,
                    "has neither \"prompt_ids\" nor \"prompt\"");
-    const char* key = has_ids ? "prompt_ids" : "prompt";
-    prompt.prompt_ids = ids_of(line[key], key, true, rules);
+    const char* key = line.contains("prompt_ids") ? "prompt_ids" : "prompt";
+    const json& value = line[key];
+    const bool is_talk = value.is_array() && !value.empty() && value[0].is_object();
+    LINVOX_REQUIRE(value.is_array() || value.is_string(), DataError,
+                   "{} must be text, a list of messages or a list of ids, found {}", key, value.type_name());
+    if (value.is_array() && !is_talk) {
+        prompt.prompt_ids = given_ids(value, key, rules);
+    } else {
+        const std::vector<ChatMessage> messages =
+            is_talk ? parse_messages(value, key)
+                    : std::vector<ChatMessage>{{"user", value.get<std::string>()}};
+        prompt.prompt_ids = text_prompt(messages, rules);
+        prompt.text = messages.back().content;
+    }
     LINVOX_REQUIRE(!prompt.prompt_ids.empty(), DataError, "\"{}\" is empty; a prompt needs a token", key);
     return prompt;
 }
 
 AnswerLine read_answer_line(const json& object, std::size_t number, const LineRules& rules) {
+    if (is_preference_text(object)) return text_pair(object, number, rules);
     PromptLine prompt = read_prompt_line(object, number, rules);
     AnswerLine line{{prompt.id, std::move(prompt.prompt_ids), {}}, {}};
     for (const char* key : {"ids", "answer_ids", "completion", "answer"})
@@ -130,17 +192,20 @@ AnswerLine read_answer_line(const json& object, std::size_t number, const LineRu
 }
 
 std::vector<PromptLine> read_prompt_lines(const std::filesystem::path& file, const LineRules& rules) {
+    std::vector<PromptLine> prompts;
     std::set<std::string> ids;
-    return read_lines<PromptLine>(file, [&](const json& line, std::size_t number) {
-        PromptLine prompt = read_prompt_line(line, number, rules);
-        LINVOX_REQUIRE(ids.insert(prompt.id).second, DataError, "the id '{}' stands twice", prompt.id);
-        return prompt;
+    for_each_line(file, [&](const json& line, std::size_t number) {
+        prompts.push_back(read_prompt_line(line, number, rules));
+        LINVOX_REQUIRE(ids.insert(prompts.back().id).second, DataError, "the id '{}' stands twice",
+                       prompts.back().id);
     });
+    return prompts;
 }
 
-std::vector<AnswerLine> read_answer_lines(const std::filesystem::path& file, const LineRules& rules) {
-    return read_lines<AnswerLine>(
-        file, [&](const json& line, std::size_t number) { return read_answer_line(line, number, rules); });
+void for_each_answer_line(const std::filesystem::path& file, const LineRules& rules,
+                          const std::function<void(AnswerLine&&)>& visit) {
+    for_each_line(
+        file, [&](const json& line, std::size_t number) { visit(read_answer_line(line, number, rules)); });
 }
 
 }  // namespace linvox

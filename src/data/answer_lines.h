@@ -1,11 +1,12 @@
 // Lines of JSON that a person or another program writes: a prompt, and answers to it, as ids or as text.
 // Wider than records.h, which reads only what stages write; used by the commands that take any such file.
 //
-//   prompt    "prompt_ids": [..] or "prompt": "text"
+//   prompt    "prompt_ids": [..], or "prompt": "text" or [{"role", "content"}, ..]
 //   answers   "ids" | "answer_ids" | "completion" | "answer"      one answer
 //             "answers": [[..], "text", {"ids": [..]}, {"text": ".."}, ..]
 //             "chosen_ids" / "chosen" and "rejected_ids" / "rejected"   (one, or a list of them)
 //             "candidates": [{"ids": [..], "given": [[b, e], ..]}, ..]
+//   or one of the text forms of preference_texts.h, with its prompt, "chosen" and "rejected".
 //   "id" is optional; a first line {"format": ...} is passed over.
 #pragma once
 
@@ -13,25 +14,39 @@
 #include <filesystem>
 #include <functional>
 #include <nlohmann/json_fwd.hpp>
+#include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
 #include "src/data/pack.h"
 #include "src/model/model_config.h"
+#include "src/text/chat_template.h"
 
 namespace linvox {
 
-/// Text to ids; `opens` says that it opens the sequence, where a model may want a BOS token.
-using EncodeText = std::function<std::vector<std::int32_t>(const std::string& text, bool opens)>;
-
 struct LineRules {
-    EncodeText encode;               // empty: a file with text is refused
-    std::int64_t vocab_size = 0;     // of the model
-    std::int64_t max_positions = 0;  // longest prompt and answer together
+    // Both empty: text is refused.
+    std::function<std::vector<std::int32_t>(std::span<const ChatMessage>)> encode_prompt;
+    std::function<std::vector<std::int32_t>(const std::string&)> encode_answer;
+    std::int64_t vocab_size = 0;        // of the model
+    std::int64_t max_positions = 0;     // longest prompt and answer together
+    std::vector<std::int32_t> end_ids;  // an answer that ends in one of them has its end
+    std::vector<std::int32_t> closing;  // what any other answer gets appended
 };
 
-/// The rules of a model directory. Its tokenizer is loaded when the first text comes.
-LineRules line_rules(const std::filesystem::path& model, const ModelConfig& config);
+/// How the lines of a model directory are encoded.
+struct LineStyle {
+    std::optional<ChatTemplate> form;    // none: plain text
+    bool lead_in_prompt = false;         // as in ChatEncoding
+    std::vector<std::int32_t> stop_ids;  // ids that end an answer
+    bool append_end = false;             // answers without an end get the template's, else the first stop id
+};
+
+/// The rules of a model directory. Its tokenizer is loaded when the first text comes, with a template at
+/// once: UserError when it lacks the template's marks.
+LineRules line_rules(const std::filesystem::path& model, const ModelConfig& config,
+                     const LineStyle& style = {});
 
 struct PromptLine {
     std::string id;  // "line-12" where the file has none
@@ -49,8 +64,10 @@ struct AnswerLine {
 PromptLine read_prompt_line(const nlohmann::json& line, std::size_t number, const LineRules& rules);
 AnswerLine read_answer_line(const nlohmann::json& line, std::size_t number, const LineRules& rules);
 
-/// The lines of a file; DataError for a repeated id or a file without any.
+/// The lines of a file; DataError for a repeated prompt id or a file without any. What `visit` throws gets
+/// file and line in front too.
 std::vector<PromptLine> read_prompt_lines(const std::filesystem::path& file, const LineRules& rules);
-std::vector<AnswerLine> read_answer_lines(const std::filesystem::path& file, const LineRules& rules);
+void for_each_answer_line(const std::filesystem::path& file, const LineRules& rules,
+                          const std::function<void(AnswerLine&&)>& visit);
 
 }  // namespace linvox

@@ -1,6 +1,7 @@
 #include "src/data/preference_texts.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <array>
@@ -32,39 +33,21 @@ std::string text_at(const json& record, const std::string& name) {
     return value.get<std::string>();
 }
 
-std::vector<ChatTurn> turns_of(const json& list, const std::string& name) {
-    static const std::set<std::string> kKnownRoles = {"system", "user", "assistant"};
-    LINVOX_REQUIRE(list.is_array(), DataError, "\"{}\" must be a list of messages, found {}", name,
-                   list.type_name());
-    std::vector<ChatTurn> turns;
-    for (const json& message : list) {
-        LINVOX_REQUIRE(message.is_object() && message.contains("role") && message.contains("content") &&
-                           message["role"].is_string() && message["content"].is_string(),
-                       DataError, "{}[{}] must be {{\"role\": ..., \"content\": ...}} with two strings", name,
-                       turns.size());
-        turns.push_back({message["role"], message["content"]});
-        LINVOX_REQUIRE(kKnownRoles.contains(turns.back().role), DataError,
-                       "{}[{}].role = \"{}\" is not one of system user assistant", name, turns.size() - 1,
-                       turns.back().role);
-    }
-    return turns;
-}
-
 /// The answer behind the prompt's turns: one message of the assistant.
-std::string answer_behind(const std::vector<ChatTurn>& turns, std::size_t prompt_turns,
+std::string answer_behind(const std::vector<ChatMessage>& turns, std::size_t prompt_turns,
                           const std::string& name) {
     LINVOX_REQUIRE(turns.size() == prompt_turns + 1 && turns.back().role == "assistant", DataError,
                    "\"{}\" must hold exactly one message behind the prompt, the assistant's; found {}", name,
                    turns.size() - std::min(prompt_turns, turns.size()));
-    return turns.back().text;
+    return turns.back().content;
 }
 
 PreferenceText parse_chat(const json& record) {
-    const std::vector<ChatTurn> chosen = turns_of(record["chosen"], "chosen");
-    const std::vector<ChatTurn> rejected = turns_of(require_field(record, "rejected"), "rejected");
+    const std::vector<ChatMessage> chosen = parse_messages(record["chosen"], "chosen");
+    const std::vector<ChatMessage> rejected = parse_messages(require_field(record, "rejected"), "rejected");
     PreferenceText pair;
     if (record.contains("prompt") && record["prompt"].is_array()) {
-        pair.prompt = turns_of(record["prompt"], "prompt");
+        pair.prompt = parse_messages(record["prompt"], "prompt");
         pair.chosen = answer_behind(chosen, 0, "chosen");
         pair.rejected = {answer_behind(rejected, 0, "rejected")};
         return pair;
@@ -76,9 +59,10 @@ PreferenceText parse_chat(const json& record) {
     pair.prompt.assign(chosen.begin(), chosen.begin() + static_cast<std::ptrdiff_t>(shared));
     if (record.contains("prompt")) {
         const std::string prompt = text_at(record, "prompt");
-        const bool repeated = std::any_of(pair.prompt.begin(), pair.prompt.end(), [&](const ChatTurn& turn) {
-            return turn.role == "user" && trim(turn.text) == trim(prompt);
-        });
+        const bool repeated =
+            std::any_of(pair.prompt.begin(), pair.prompt.end(), [&](const ChatMessage& turn) {
+                return turn.role == "user" && trim(turn.content) == trim(prompt);
+            });
         LINVOX_REQUIRE(
             pair.prompt.empty() || repeated, DataError,
             "\"prompt\" is not among the turns that chosen and rejected begin with; the prompt must be the "
@@ -147,7 +131,31 @@ PreferenceText parse_lpo_candidates(const json& record) {
 }
 
 PreferenceText parse_trl(const json& record) {
-    return {{{"user", text_at(record, "prompt")}}, text_at(record, "chosen"), {text_at(record, "rejected")}};
+    const json& prompt = require_field(record, "prompt");
+    PreferenceText pair;
+    if (prompt.is_array())
+        pair.prompt = parse_messages(prompt, "prompt");
+    else
+        pair.prompt = {{"user", text_at(record, "prompt")}};
+    pair.chosen = text_at(record, "chosen");
+    const json& rejected = require_field(record, "rejected");
+    if (!rejected.is_array()) {
+        pair.rejected = {text_at(record, "rejected")};
+        return pair;
+    }
+    for (const json& text : rejected) {
+        LINVOX_REQUIRE(text.is_string(), DataError, "\"rejected\" must hold strings, found {}",
+                       text.type_name());
+        pair.rejected.push_back(text.get<std::string>());
+    }
+    LINVOX_REQUIRE(!pair.rejected.empty(), DataError, "\"rejected\" is an empty list");
+    return pair;
+}
+
+/// Text, or a list of texts or messages.
+bool holds_text(const json& value) {
+    const json& first = value.is_array() && !value.empty() ? value[0] : value;
+    return first.is_string() || (first.is_object() && first.contains("role"));
 }
 
 const std::map<std::string, PreferenceText (*)(const json&)>& parsers() {
@@ -161,6 +169,31 @@ const std::map<std::string, PreferenceText (*)(const json&)>& parsers() {
 }
 
 }  // namespace
+
+std::vector<ChatMessage> parse_messages(const json& list, const std::string& name) {
+    static const std::set<std::string> kKnownRoles = {"system", "user", "assistant", "speaker"};
+    LINVOX_REQUIRE(list.is_array(), DataError, "\"{}\" must be a list of messages, found {}", name,
+                   list.type_name());
+    std::vector<ChatMessage> turns;
+    for (const json& message : list) {
+        LINVOX_REQUIRE(message.is_object() && message.contains("role") && message.contains("content") &&
+                           message["role"].is_string() && message["content"].is_string(),
+                       DataError, "{}[{}] must be {{\"role\": ..., \"content\": ...}} with two strings", name,
+                       turns.size());
+        turns.push_back({message["role"], message["content"]});
+        LINVOX_REQUIRE(kKnownRoles.contains(turns.back().role), DataError,
+                       "{}[{}].role = \"{}\" is not one of {}", name, turns.size() - 1, turns.back().role,
+                       fmt::join(kKnownRoles, " "));
+    }
+    return turns;
+}
+
+bool is_preference_text(const json& record) {
+    if (record.contains("prompt_ids")) return false;
+    if (record.contains("completions") || record.contains("candidate_set")) return true;
+    return record.contains("chosen") && record.contains("rejected") && holds_text(record["chosen"]) &&
+           holds_text(record["rejected"]);
+}
 
 const std::vector<std::string>& preference_formats() {
     static const std::vector<std::string> names = [] {
@@ -194,7 +227,7 @@ PreferenceText parse_preference_text(const json& record, const std::string& form
 
 std::string pair_problem(const PreferenceText& pair) {
     const bool asked = std::any_of(pair.prompt.begin(), pair.prompt.end(),
-                                   [](const ChatTurn& turn) { return !trim(turn.text).empty(); });
+                                   [](const ChatMessage& turn) { return !trim(turn.content).empty(); });
     if (!asked) return "the prompt is empty";
     if (trim(pair.chosen).empty()) return "\"chosen\" is empty";
     for (const std::string& rejected : pair.rejected) {

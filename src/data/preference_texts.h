@@ -1,7 +1,7 @@
 // Foreign preference data in text form, one JSON object a line, as prompt turns with a preferred and rejected
 // answers. Token ids are records.h's; tokenising is the caller's.
 //
-//   trl              {"prompt": "...", "chosen": "...", "rejected": "..."}
+//   trl              {"prompt": "..." or messages, "chosen": "...", "rejected": "..." or a list of them}
 //   trl-chat         the same with lists of {"role", "content"}; `prompt` may be left out (or be a string)
 //   when the answers
 //                    repeat its turns
@@ -18,21 +18,23 @@
 #include <string>
 #include <vector>
 
+#include "src/text/chat_template.h"
+
 namespace linvox {
 
-/// One message of a prompt.
-struct ChatTurn {
-    std::string role;  // system, user, assistant
-    std::string text;
-    bool operator==(const ChatTurn&) const = default;
-};
-
 struct PreferenceText {
-    std::vector<ChatTurn> prompt;
+    std::vector<ChatMessage> prompt;
     std::string chosen;
     std::vector<std::string> rejected;  // at least one
     std::size_t line = 0;
 };
+
+/// A list of {"role", "content"}; DataError naming message and field. Roles: system, user, assistant, and
+/// speaker, whose voice some speech models are given as a message.
+std::vector<ChatMessage> parse_messages(const nlohmann::json& list, const std::string& name);
+
+/// Whether a record is preference data in text form: not when a side is token ids.
+bool is_preference_text(const nlohmann::json& record);
 
 /// The names above.
 const std::vector<std::string>& preference_formats();

@@ -42,7 +42,7 @@ struct Candidate {
     std::int64_t top_k = 0;
     std::string model;                           // digest of the weights that sampled it; "" unknown
     std::string audio;                           // path of a waveform; "" none
-    std::optional<std::string> transcript;       // of a recogniser; "" is valid: nothing heard
+    std::optional<std::string> transcript;       // what was heard or written; "" is valid: nothing
     std::vector<float> token_logprobs;           // of the sampled tokens, nats; empty: not kept
     std::map<std::string, double> meta;          // counts of the sampler: "capped_units"
     std::map<std::string, std::string> perturb;  // kind, begin, end, seed of a perturbation

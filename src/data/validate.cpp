@@ -107,13 +107,13 @@ void find_marks(Validator& v, const PreferenceText& pair, std::size_t line) {
     };
     look("chosen", pair.chosen);
     for (const std::string& rejected : pair.rejected) look("rejected", rejected);
-    for (const ChatTurn& turn : pair.prompt) look("the prompt", turn.text);
+    for (const ChatMessage& turn : pair.prompt) look("the prompt", turn.content);
 }
 
 /// The prompt as one text, as far as duplicates and prefixes are concerned.
 std::string joined_prompt(const PreferenceText& pair) {
     std::string text;
-    for (const ChatTurn& turn : pair.prompt) text += turn.text;
+    for (const ChatMessage& turn : pair.prompt) text += turn.content;
     return text;
 }
 

@@ -122,20 +122,15 @@ json memory_json(const MemoryEstimate& estimate) {
 }
 
 void add_memory(Inspection& found, const ModelConfig& config, const InspectOptions& o) {
-    std::int64_t weight_bytes = 4;
-    if (found.facts.contains("dtypes") && !found.facts["dtypes"].contains("Float") &&
-        !found.facts["dtypes"].contains("Double"))
-        weight_bytes = 2;
     const std::int64_t one = o.prompt + o.answer, pair = o.prompt + 2 * o.answer;
     found.facts["memory"] = {
         {"prompt", o.prompt},
         {"answer", o.answer},
         {"batch", o.batch},
         {"rank", o.rank},
-        {"sft", memory_json(estimate_memory(config, o.batch * one, o.batch * o.answer, 0, 4))},
-        {"align", memory_json(estimate_memory(config, o.batch * pair, o.batch * 2 * o.answer, 0, 4))},
-        {"align_lora",
-         memory_json(estimate_memory(config, o.batch * pair, o.batch * 2 * o.answer, o.rank, weight_bytes))}};
+        {"sft", memory_json(estimate_memory(config, o.batch * one, o.batch * o.answer, 0))},
+        {"align", memory_json(estimate_memory(config, o.batch * pair, o.batch * 2 * o.answer, 0))},
+        {"align_lora", memory_json(estimate_memory(config, o.batch * pair, o.batch * 2 * o.answer, o.rank))}};
     if (one > config.max_position_embeddings)
         found.problems.push_back(
             fmt::format("prompt and answer of {} tokens exceed the model's context of {}", one,
@@ -167,7 +162,7 @@ ParameterCounts count_parameters(const ModelConfig& config) {
 }
 
 MemoryEstimate estimate_memory(const ModelConfig& config, std::int64_t tokens, std::int64_t scored,
-                               std::int64_t rank, std::int64_t weight_bytes) {
+                               std::int64_t rank) {
     const std::int64_t D = config.hidden_size, Q = config.query_size(), K = config.key_size(),
                        F = config.intermediate_size;
     const ParameterCounts count = count_parameters(config);
@@ -175,7 +170,7 @@ MemoryEstimate estimate_memory(const ModelConfig& config, std::int64_t tokens, s
     std::int64_t trained = count.total();
     // Adapters on all seven projections: rank times inputs and outputs of each.
     if (rank > 0) trained = config.num_layers * rank * (D + Q + 2 * (D + K) + (Q + D) + 3 * (D + F));
-    estimate.weights = count.total() * weight_bytes + (rank > 0 ? trained * 4 : 0);
+    estimate.weights = (count.total() + (rank > 0 ? trained : 0)) * 4;
     // Joined copies of query, key, value and of gate, up live until backward when they are trained.
     if (rank == 0) estimate.weights += config.num_layers * ((Q + 2 * K) * D + 2 * F * D) * 4;
     estimate.gradients = trained * 4;

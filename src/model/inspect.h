@@ -25,14 +25,14 @@ nlohmann::json inspect_model(const std::filesystem::path& directory, const Inspe
 std::string inspection_text(const nlohmann::json& facts);
 
 /// Bytes at the peak of one training step on the CPU, by what holds them. `tokens` run through the layers at
-/// once, `scored` of them predict one. LoRA on all projections keeps weights of `weight_bytes` each and
-/// trains adapters of rank `rank`; rank 0 trains float32 weights.
+/// once, `scored` of them predict one. Weights are float32, as recipes load them; rank 0 trains them all,
+/// another rank adapters of it on all projections.
 struct MemoryEstimate {
     std::int64_t weights = 0, gradients = 0, optimiser = 0, activations = 0, logits = 0;
     std::int64_t total() const { return weights + gradients + optimiser + activations + logits; }
 };
 MemoryEstimate estimate_memory(const ModelConfig& config, std::int64_t tokens, std::int64_t scored,
-                               std::int64_t rank, std::int64_t weight_bytes);
+                               std::int64_t rank);
 
 /// Weights of a model of this shape, by part.
 struct ParameterCounts {

@@ -124,6 +124,13 @@ void check(const LoraConfig& config, const ModelConfig& model) {
                        "lora: modules_to_save '{}' is not one of embed_tokens lm_head", module);
 }
 
+std::string describe(const LoraConfig& lora) {
+    return fmt::format("r {} alpha {} dropout {} on {}{}{}{}{}", lora.rank, lora.alpha, lora.dropout,
+                       fmt::join(lora.target_modules, " "), lora.rslora ? " rslora" : "",
+                       lora.dora ? " dora" : "", lora.modules_to_save.empty() ? "" : " saving ",
+                       fmt::join(lora.modules_to_save, " "));
+}
+
 void add_lora(Decoder& decoder, const LoraConfig& config, std::uint64_t seed) {
     LINVOX_ASSERT(!decoder.has_lora(), "a second adapter on a decoder");
     check(config, decoder.config);

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 
 #include "src/model/decoder.h"
 
@@ -11,6 +12,9 @@ namespace linvox {
 
 /// Throws UserError when the config cannot be laid over a model of this shape.
 void check(const LoraConfig& config, const ModelConfig& model);
+
+/// Every setting on one line: what a resumed training must share.
+std::string describe(const LoraConfig& config);
 
 /// A fresh adapter that changes nothing yet: A uniform in +-1/sqrt(inputs) as PEFT draws it, B zero, DoRA's
 /// magnitudes the row lengths. Adapter tensors are float32 (float64 on a float64 model), on the weights'

@@ -11,16 +11,16 @@
 
 #include "src/model/decoder.h"
 #include "src/model/packed_batch.h"
+#include "src/model/softmax_range.h"
 
 namespace linvox {
 
 struct ScoreConfig {
     ForwardOptions forward;
-    std::int64_t vocab_begin = 0, vocab_end = 0;  // half-open range the softmax runs over; 0, 0: all ids
-    std::vector<std::int64_t> extra_ids;          // ids outside that range which join its softmax: stop ids
-    std::int64_t head_chunk_rows = 1024;          // rows of logits in memory at a time
-    std::int64_t keep_logits_bytes = 64 << 20;    // all logits at most this large stay for backward instead
-    bool keep_hidden = false;                     // hand out hidden_ND too, for score_tokens.h
+    SoftmaxRange softmax;
+    std::int64_t head_chunk_rows = 1024;        // rows of logits in memory at a time
+    std::int64_t keep_logits_bytes = 64 << 20;  // all logits at most this large stay for backward instead
+    bool keep_hidden = false;                   // hand out hidden_ND too, for score_tokens.h
 };
 
 struct SequenceScore {
@@ -31,7 +31,7 @@ struct SequenceScore {
 };
 
 /// Differentiable in the decoder's weights unless gradients are off.
-/// DataError when a label lies outside [vocab_begin, vocab_end) and extra_ids, naming position and answer.
+/// DataError when a label lies outside the softmax's range, naming position and answer.
 SequenceScore score_answers(const Decoder& decoder, const PackedBatch& batch, const ScoreConfig& config);
 
 /// logprob_N of labels under softmax(hidden_ND head_VD^T) restricted to [vocab_begin, vocab_end): the head

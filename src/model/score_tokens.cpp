@@ -18,9 +18,7 @@ namespace {
 
 /// Logits of the softmax range in the type that scoring uses: float32, or float64 of a float64 model.
 at::Tensor range_logits(const at::Tensor& hidden_CD, const at::Tensor& head_VD, const ScoreConfig& config) {
-    LINVOX_ASSERT(config.extra_ids.empty(), "whole distributions over a range with extra ids");
-    const std::int64_t end = config.vocab_end > 0 ? config.vocab_end : head_VD.size(0);
-    const at::Tensor logits_CR = hidden_CD.matmul(head_VD.slice(0, config.vocab_begin, end).t());
+    const at::Tensor logits_CR = hidden_CD.matmul(softmax_rows(head_VD, config.softmax).t());
     return logits_CR.scalar_type() == at::kDouble ? logits_CR : logits_CR.to(at::kFloat);
 }
 
@@ -68,7 +66,8 @@ at::Tensor head_extrapolated_logprobs(const HeadRows& policy, const HeadRows& re
             const at::Tensor logits_CR = extrapolated_logits(
                 range_logits(policy.hidden_ND.slice(0, begin, end), policy.head_VD, config),
                 range_logits(reference.hidden_ND.slice(0, begin, end), reference.head_VD, config), e);
-            const at::Tensor label_C1 = (label_N.slice(0, begin, end) - config.vocab_begin).unsqueeze(1);
+            const at::Tensor label_C1 =
+                softmax_columns(label_N.slice(0, begin, end), config.softmax).unsqueeze(1);
             return at::log_softmax(logits_CR, 1).gather(1, label_C1).squeeze(1);
         });
 }

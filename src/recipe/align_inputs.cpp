@@ -1,9 +1,8 @@
 #include "src/recipe/align_inputs.h"
 
-#include <nlohmann/json.hpp>
-
 #include "src/base/files.h"
 #include "src/base/jsonl.h"
+#include "src/recipe/checkpoint.h"
 #include "src/recipe/text_encoder.h"
 #include "src/text/vocabulary.h"
 
@@ -27,13 +26,11 @@ AlignInputs load_align_inputs(const StageContext& context) {
     inputs.watch = read_optional(pairs / "pairs.watch.jsonl");
     if (context.config.task == "tts") {
         const Vocabulary vocabulary = Vocabulary::load(prepare / "vocabulary.json");
-        inputs.vocab_begin = vocabulary.next();
-        inputs.vocab_end = vocabulary.size();
+        inputs.softmax = {vocabulary.next(), vocabulary.size(), {}};
     } else if (context.config.task == "checkpoint") {
-        inputs.vocab_end = read_json(prepare / "vocabulary.json").at("size");
+        inputs.softmax = read_checkpoint_vocabulary(prepare / "vocabulary.json").softmax;
     } else {
-        inputs.vocab_begin = TextEncoder::eos;
-        inputs.vocab_end = TextEncoder::load(prepare).size();
+        inputs.softmax = TextEncoder::load(prepare).softmax();
     }
     inputs.digests = {{"vocabulary", sha256_file(prepare / "vocabulary.json")}};
     return inputs;

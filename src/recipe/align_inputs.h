@@ -6,13 +6,14 @@
 #include <vector>
 
 #include "src/data/records.h"
+#include "src/model/softmax_range.h"
 #include "src/recipe/stage.h"
 
 namespace linvox {
 
 struct AlignInputs {
     std::vector<PreferenceRecord> train, watch;
-    std::int64_t vocab_begin = 0, vocab_end = 0;
+    SoftmaxRange softmax;
     std::map<std::string, std::string> digests;  // of the vocabulary, for the reference's identity
 };
 

@@ -5,7 +5,7 @@
 #include "src/base/files.h"
 #include "src/base/log.h"
 #include "src/loss/loss_table.h"
-#include "src/recipe/checkpoint.h"
+#include "src/recipe/start_model.h"
 
 namespace linvox {
 namespace {
@@ -55,9 +55,9 @@ ReferenceScores scores_of_side(const StageContext& context, const AlignConfig& c
     std::vector<SequenceGroup> groups;
     for (const auto* records : {&data.train, &data.held_out})
         for (const PreferenceRecord& record : *records) groups.push_back(preference_group(record));
-    const ReferenceScores scores = precompute_reference(
-        file, model, groups, align_score_config(config, data.vocab_begin, data.vocab_end), identity,
-        config.token_budget, nullptr, ReferenceDetail::tokens);
+    const ReferenceScores scores =
+        precompute_reference(file, model, groups, align_score_config(config, data.softmax), identity,
+                             config.token_budget, nullptr, ReferenceDetail::tokens);
     std::filesystem::remove_all(folder / side / "checkpoints");
     write_file_atomic(done, "");
     return scores;

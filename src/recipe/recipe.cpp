@@ -27,9 +27,16 @@ std::vector<std::filesystem::path> text_files(const RecipeConfig& config) {
     return files;
 }
 
-std::vector<std::filesystem::path> math_files(const RecipeConfig& config) {
-    if (config.math_data.manifest.empty()) return {};
-    return {config.math_data.manifest, config.math_data.test_manifest};
+using Files = std::vector<std::filesystem::path>;
+
+Files operator+(Files files, const Files& more) {
+    files.insert(files.end(), more.begin(), more.end());
+    return files;
+}
+
+Files math_files(const RecipeConfig& config) {
+    if (config.math_data.manifest.empty()) return start_text_files(config);
+    return Files{config.math_data.manifest, config.math_data.test_manifest} + start_text_files(config);
 }
 
 // Rows that several tasks have.
@@ -132,8 +139,9 @@ std::vector<Stage> tts_stages() {
 }
 
 std::vector<std::filesystem::path> preference_files(const RecipeConfig& config) {
-    if (!config.text_data.manifest.empty()) return {config.text_data.manifest};
-    std::vector<std::filesystem::path> files;
+    if (!config.text_data.manifest.empty())
+        return Files{config.text_data.manifest} + start_text_files(config);
+    Files files = start_text_files(config);
     for (const std::string& name : config.text_data.corpus)
         files.push_back(config.text_data.corpus_folder / name);
     return files;
@@ -143,7 +151,7 @@ std::vector<Stage> text_stages() {
     return {
         {"prepare",
          "preference data or prose, splits, vocabulary",
-         {"seed", "data"},
+         {"seed", "data", "model"},
          {},
          preference_files,
          stage_prepare_text},
@@ -151,9 +159,9 @@ std::vector<Stage> text_stages() {
          "train the decoder LM on the preferred answers",
          {"seed", "data", "model", "sft"},
          {"prepare"},
-         {},
+         start_files,
          stage_sft_text},
-        {"pairs", "the preferences as token ids", {"model"}, {"prepare"}, {}, stage_pairs_text},
+        {"pairs", "the preferences as token ids", {"model"}, {"prepare"}, start_text_files, stage_pairs_text},
         reference_row(),
         align_row(),
         answer_row({"prepare", "sft/model", "align"}),
@@ -175,7 +183,7 @@ std::vector<Stage> math_stages() {
     return {
         {"prepare",
          "problems, their splits, vocabulary",
-         {"seed", "data"},
+         {"seed", "data", "model"},
          {},
          math_files,
          stage_prepare_math},
@@ -183,7 +191,7 @@ std::vector<Stage> math_stages() {
          "train the decoder LM on the worked answers",
          {"seed", "model", "sft"},
          {"prepare"},
-         {},
+         start_files,
          stage_sft_text},
         {"candidates",
          "sample answers to the prompts",
@@ -206,15 +214,30 @@ std::vector<Stage> math_stages() {
     };
 }
 
-std::vector<std::filesystem::path> start_files(const RecipeConfig& config) {
-    return checkpoint_files(config.checkpoint);
+Files pair_files(const RecipeConfig& config) {
+    return Files{config.checkpoint.manifest} + start_text_files(config);
 }
 
 std::vector<Stage> checkpoint_stages() {
     return {
-        {"sft", "the checkpoint as the start", {"data"}, {}, start_files, stage_start},
-        {"prepare", "the checkpoint's vocabulary", {"data"}, {}, start_files, stage_prepare_checkpoint},
-        {"pairs", "the preferences as token ids", {"seed", "data"}, {}, start_files, stage_pairs_checkpoint},
+        {"prepare",
+         "the ids that the checkpoint's answers are made of",
+         {"model"},
+         {},
+         start_text_files,
+         stage_prepare_checkpoint},
+        {"pairs",
+         "the preferences as token ids",
+         {"seed", "data", "model"},
+         {"prepare"},
+         pair_files,
+         stage_pairs_checkpoint},
+        {"sft",
+         "the checkpoint as the start, or trained on the chosen answers",
+         {"seed", "model", "sft"},
+         {"prepare", "pairs"},
+         start_files,
+         stage_sft_checkpoint},
         reference_row(),
         align_row(),
         {"evaluate",

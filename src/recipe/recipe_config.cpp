@@ -37,7 +37,7 @@ void DataConfig::visit(ConfigVisitor& v) {
             Range{1, 10000});
 }
 
-void ModelSection::visit(ConfigVisitor& v, bool speech) {
+void ModelSection::visit_shape(ConfigVisitor& v) {
     v.choice("architecture", shape.architecture, "decoder family", {"qwen2", "qwen3", "llama"});
     v.field("hidden_size", shape.hidden_size, "width of the residual stream", Range{8, 65536});
     v.field("num_layers", shape.num_layers, "decoder layers", Range{1, 1000});
@@ -48,9 +48,6 @@ void ModelSection::visit(ConfigVisitor& v, bool speech) {
     v.field("rope_theta", shape.rope_theta, "base of the rotary positions", Range{1, 1e9});
     v.field("tie_word_embeddings", shape.tie_word_embeddings, "head and embedding are one matrix");
     v.field("max_position_embeddings", shape.max_position_embeddings, "context in tokens", Range{16, 1e7});
-    if (speech)
-        v.field("init_codes_from_codec", init_codes_from_codec,
-                "embeddings of codes start from the codec's centroids, so that similar codes start alike");
 }
 
 void SpliceConfig::visit(ConfigVisitor& v) {
@@ -107,17 +104,44 @@ void ProbeConfig::visit(ConfigVisitor& v) {
 
 namespace {
 
-/// A section seen by a task that has no speech.
-template <typename Section>
-struct WithoutSpeech {
-    Section& section;
+/// The model section of the three kinds of task.
+struct SpeechModel {
+    ModelSection& section;
+    void visit(ConfigVisitor& v) {
+        section.visit_shape(v);
+        v.field("init_codes_from_codec", section.init_codes_from_codec,
+                "embeddings of codes start from the codec's centroids, so that similar codes start alike");
+    }
+};
+struct WrittenModel {
+    ModelSection& section;
+    void visit(ConfigVisitor& v) {
+        section.start.visit(v);
+        section.visit_shape(v);
+    }
+};
+struct CheckpointModel {
+    ModelSection& section;
+    void visit(ConfigVisitor& v) {
+        section.start.visit(v);
+        section.start.visit_answer_ids(v);
+    }
+};
+
+struct ReportWithoutSpeech {
+    ReportConfig& section;
     void visit(ConfigVisitor& v) { section.visit(v, false); }
+};
+struct SftFromWeights {
+    SftConfig& section;
+    void visit(ConfigVisitor& v) { section.visit(v, true); }
 };
 
 void visit_tts(RecipeConfig& c, ConfigVisitor& v) {
     v.section("data", c.data, "recordings and text");
     v.section("codec", c.codec, "fit of the audio codec");
-    v.section("model", c.model, "shape of the decoder LM");
+    SpeechModel model{c.model};
+    v.section("model", model, "shape of the decoder LM");
     v.section("sft", c.sft, "supervised training from scratch");
     v.section("splice", c.splice, "augmentation by spliced utterances");
     v.section("candidates", c.candidates, "sampled answers to training prompts");
@@ -136,8 +160,9 @@ void visit_tts(RecipeConfig& c, ConfigVisitor& v) {
 /// The text and the math recipe; only the latter samples candidates.
 void visit_written(RecipeConfig& c, ConfigVisitor& v) {
     const bool math = c.task == "math";
-    WithoutSpeech<ModelSection> model{c.model};
-    WithoutSpeech<ReportConfig> report{c.report};
+    WrittenModel model{c.model};
+    SftFromWeights sft{c.sft};
+    ReportWithoutSpeech report{c.report};
     if (math) {
         v.field(
             "rounds", c.rounds,
@@ -148,8 +173,8 @@ void visit_written(RecipeConfig& c, ConfigVisitor& v) {
     } else {
         v.section("data", c.text_data, "preference data, or prose");
     }
-    v.section("model", model, "shape of the decoder LM");
-    v.section("sft", c.sft, "supervised training from scratch");
+    v.section("model", model, "shape of the decoder LM, or the checkpoint in its place");
+    v.section("sft", sft, "supervised training, from scratch or of the checkpoint");
     if (math) {
         v.section("candidates", c.text_candidates, "sampled answers to the prompts");
         v.section("judge", c.math_judge, "which candidates are right");
@@ -163,8 +188,12 @@ void visit_written(RecipeConfig& c, ConfigVisitor& v) {
 }
 
 void visit_checkpoint(RecipeConfig& c, ConfigVisitor& v) {
-    WithoutSpeech<ReportConfig> report{c.report};
-    v.section("data", c.checkpoint, "the model to start from and its preference data");
+    CheckpointModel model{c.model};
+    SftFromWeights sft{c.sft};
+    ReportWithoutSpeech report{c.report};
+    v.section("model", model, "the checkpoint to start from");
+    v.section("data", c.checkpoint, "its preference data");
+    v.section("sft", sft, "supervised training on the chosen answers, before alignment");
     v.sections("align", c.align, "the aligned models, all from the same start and pairs");
     v.section("report", report, "the report");
     v.section("log", c.log, "what is written while a model is trained");
@@ -261,17 +290,37 @@ void check_text(const RecipeConfig& config, std::vector<std::string>& problems) 
 }
 
 void check_checkpoint(const RecipeConfig& config, std::vector<std::string>& problems) {
-    if (config.checkpoint.model.empty())
-        problems.push_back("data.model is needed: the directory of a checkpoint");
+    if (!config.model.start.given())
+        problems.push_back("model.start is needed: the directory of a checkpoint");
     if (config.checkpoint.manifest.empty()) problems.push_back("data.manifest is needed: preference pairs");
+}
+
+/// A shape beside model.start would be passed over.
+void check_start(const RecipeConfig& config, std::vector<std::string>& problems) {
+    const StartConfig& start = config.model.start;
+    for (const std::string& problem : start.problems()) problems.push_back(problem);
+    ModelConfig unset;
+    unset.qkv_bias = config.model.shape.qkv_bias;
+    unset.qk_norm = config.model.shape.qk_norm;
+    if (start.given() && config.model.shape != unset)
+        problems.push_back("model: the shape comes from model.start's config.json; leave its keys out");
+    if (start.given()) return;
+    if (config.sft.steps == 0)
+        problems.push_back("sft.steps = 0 keeps a checkpoint as it is, and model.start names none");
+    if (config.sft.lora.rank > 0 || !config.sft.freeze.empty())
+        problems.push_back("sft.lora and sft.freeze train parts of a checkpoint, and model.start names none");
 }
 
 /// What holds for both tasks without speech.
 void check_written(const RecipeConfig& config, std::vector<std::string>& problems) {
-    if (config.answer.splits.empty()) problems.push_back("answer.splits names no split");
     if (config.sft.input_noise > 0)
         problems.push_back(
             fmt::format("sft.input_noise replaces codes of speech; set it to 0 in a {} recipe", config.task));
+    check_start(config, problems);
+}
+
+void check_answer(const RecipeConfig& config, std::vector<std::string>& problems) {
+    if (config.answer.splits.empty()) problems.push_back("answer.splits names no split");
 }
 
 }  // namespace
@@ -282,8 +331,8 @@ void check(const RecipeConfig& config) {
     if (config.task == "checkpoint") check_checkpoint(config, problems);
     if (config.task == "text") check_text(config, problems);
     if (config.task == "math") check_math(config, problems);
-    const bool written = config.task == "text" || config.task == "math";
-    if (written) check_written(config, problems);
+    if (config.task != "tts") check_written(config, problems);
+    if (config.task == "text" || config.task == "math") check_answer(config, problems);
     check_align_runs(config.align, problems);
     try {
         if (config.task == "tts" || config.task == "math") check(config.pairs);
@@ -303,6 +352,7 @@ RecipeConfig read_recipe(const ConfigSource& source) {
     // The task comes first: it decides which keys there are.
     const std::string task = peek_config(source, "task");
     if (std::find(task_names().begin(), task_names().end(), task) != task_names().end()) config.task = task;
+    if (config.task == "checkpoint") config.sft.steps = 0;  // alignment alone, unless asked for
     read_config(source, [&](ConfigVisitor& v) { config.visit(v); });
     const ModelConfig defaults = model_config_defaults(config.model.shape.architecture);
     config.model.shape.qkv_bias = defaults.qkv_bias;

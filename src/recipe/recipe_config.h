@@ -36,10 +36,13 @@ struct DataConfig {
     void visit(ConfigVisitor& v);
 };
 
+/// A model trained from scratch, or the checkpoint that takes its place. Each task has its own keys of it:
+/// see visit_tts and its neighbours in the .cpp.
 struct ModelSection {
     ModelConfig shape;
-    bool init_codes_from_codec = true;  // TTS alone
-    void visit(ConfigVisitor& v, bool speech = true);
+    bool init_codes_from_codec = true;
+    StartConfig start;
+    void visit_shape(ConfigVisitor& v);
 };
 
 /// Utterances spliced from word runs of several clips; aligned layout only.

@@ -13,18 +13,12 @@ SamplingConfig restrict_to_speech(SamplingConfig sampling, const Vocabulary& voc
     return sampling;
 }
 
-SamplingConfig restrict_to_text(SamplingConfig sampling, const TextEncoder& encoder) {
-    sampling.vocab_begin = TextEncoder::eos;
-    sampling.vocab_end = encoder.size();
-    sampling.control_ids = TextEncoder::first_token - TextEncoder::eos;
-    return sampling;
-}
-
 void sample_candidates(const StageContext& context, std::vector<CandidatePrompt> prompts,
                        std::int64_t per_prompt, const SamplingConfig& sampling, RecordHeader header) {
     const Decoder decoder = load_model_directory(context.run.stage("sft") / "model");
     const std::string model = decoder_digest(decoder);
     header.digests["model"] = model;
+    const std::vector<std::int32_t> stop_ids = header.stop_ids;
     CandidateAppender file(context.folder / "candidates.jsonl", std::move(header));
     std::set<std::string> done;
     for (const CandidateRecord& record : file.found()) done.insert(record.info.id);
@@ -36,7 +30,8 @@ void sample_candidates(const StageContext& context, std::vector<CandidatePrompt>
         for (std::size_t k = 0; k < count; ++k)
             requests.push_back({prompt.record.info.id, prompt.plan,
                                 mix_seed(static_cast<std::uint64_t>(context.config.seed), "candidate",
-                                         prompt.record.info.id, k)});
+                                         prompt.record.info.id, k),
+                                stop_ids});
     std::vector<std::size_t> open(prompts.size(), count);
     for (CandidatePrompt& prompt : prompts) prompt.record.candidates.resize(count);
     Progress progress("candidates", "samples", static_cast<std::int64_t>(requests.size()));

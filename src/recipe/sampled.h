@@ -8,16 +8,12 @@
 #include "src/data/records.h"
 #include "src/generate/generate.h"
 #include "src/recipe/stage.h"
-#include "src/recipe/text_encoder.h"
 #include "src/text/vocabulary.h"
 
 namespace linvox {
 
 /// The settings with sampling limited to NEXT, EOS and codes.
 SamplingConfig restrict_to_speech(SamplingConfig sampling, const Vocabulary& vocabulary);
-
-/// The settings with sampling limited to EOS and the tokens of text.
-SamplingConfig restrict_to_text(SamplingConfig sampling, const TextEncoder& encoder);
 
 /// A prompt to sample answers for; `record` has what is known of it, and gets the answers.
 struct CandidatePrompt {

@@ -22,6 +22,8 @@ namespace fs = std::filesystem;
 /// Adds names and contents, so a renamed or changed file changes the digest. started.json and
 /// stage.json hold times and are left out.
 void add_path(Sha256& digest, const fs::path& path) {
+    if (fs::is_symlink(path) && fs::exists(path.parent_path() / kLinkedDigestFile))
+        return add_path(digest, path.parent_path() / kLinkedDigestFile);
     if (!fs::is_directory(path)) {
         digest.add(path.filename().string()).add("\n").add_file(path);
         return;

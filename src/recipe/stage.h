@@ -22,6 +22,10 @@ struct StageContext {
     std::filesystem::path folder;  // the stage's own folder, made before the call
 };
 
+/// Beside a link in a stage's folder: a digest of what it points to, which stages that read the link have in
+/// their keys. So the weights of a checkpoint are hashed by the stage that links them and not by each reader.
+inline constexpr const char* kLinkedDigestFile = "linked.sha256";
+
 struct Stage {
     std::string name;
     std::string doc;                           // one line for --help and --dry-run

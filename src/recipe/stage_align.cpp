@@ -7,13 +7,12 @@
 #include "src/base/jsonl.h"
 #include "src/base/log.h"
 #include "src/model/adapter_directory.h"
-#include "src/model/lora.h"
 #include "src/model/model_directory.h"
 #include "src/recipe/align_inputs.h"
-#include "src/recipe/checkpoint.h"
 #include "src/recipe/contrast.h"
 #include "src/recipe/probe_watch.h"
 #include "src/recipe/stages.h"
+#include "src/recipe/start_model.h"
 #include "src/train/align_reference.h"
 #include "src/train/reference_cache.h"
 
@@ -28,15 +27,14 @@ void align_one(const StageContext& context, const AlignRun& entry, const AlignIn
     }
     ensure_directory(folder);
     Decoder policy = load_start_model(context.run);
-    const ScoreConfig score = align_score_config(entry.train, inputs.vocab_begin, inputs.vocab_end);
+    const ScoreConfig score = align_score_config(entry.train, inputs.softmax);
     const auto reference_file = context.run.stage("reference") / "reference.jsonl";
     AlignData data;
     data.train = inputs.train;
     data.held_out = inputs.watch;
     if (!uses_live_reference(entry.train))
         data.reference = read_reference(reference_file, reference_identity(policy, score, inputs.digests));
-    data.vocab_begin = inputs.vocab_begin;
-    data.vocab_end = inputs.vocab_end;
+    data.softmax = inputs.softmax;
     data.identity = {{"start", decoder_digest(policy)}, {"reference", sha256_file(reference_file)}};
     log_line(fmt::format("  {}: {}", entry.name, describe_loss(entry.train.loss)));
     if (loss_reads(entry.train.loss).contrastive_weights)
@@ -47,7 +45,7 @@ void align_one(const StageContext& context, const AlignRun& entry, const AlignIn
     const TrainResult result = train_align(policy, data, entry.train, run);
     if (policy.has_lora())
         save_adapter(folder / "adapter", policy, (context.run.stage("sft") / "model").string());
-    save_aligned_model(context.run, folder / "model", merged_lora(policy));
+    save_in_start_form(context.config, folder / "model", policy);
     std::filesystem::remove_all(folder / "checkpoints");
     write_json(folder / "done.json",
                {{"steps", result.steps}, {"seconds", result.seconds}, {"best_step", result.best_step}});

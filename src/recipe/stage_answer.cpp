@@ -40,12 +40,13 @@ std::vector<Answered> answers_of(const std::string& system, const Decoder& decod
     for (const TextItem& item : items)
         for (std::int64_t s = 0; s < config.answer.samples; ++s) {
             requests.push_back({item.id, encoder.plan(item.prompt),
-                                mix_seed(static_cast<std::uint64_t>(config.seed), "answer", item.id, s)});
+                                mix_seed(static_cast<std::uint64_t>(config.seed), "answer", item.id, s),
+                                encoder.stop_ids()});
             answers.push_back(blank_answer(system, item, s));
         }
     Progress progress("answer " + system, "prompts", static_cast<std::int64_t>(requests.size()));
     std::int64_t done = 0;
-    generate(decoder, requests, restrict_to_text(config.answer.sampling.sampling, encoder),
+    generate(decoder, requests, encoder.restrict(config.answer.sampling.sampling),
              [&](std::size_t i, GenerationResult&& result) {
                  answers[i].answer.tokens = std::move(result.answer.ids);
                  answers[i].answer.text = encoder.text(answers[i].answer.tokens);
@@ -60,8 +61,7 @@ std::vector<Answered> answers_of(const std::string& system, const Decoder& decod
 ReferenceScores scores_under(const Decoder& decoder, const std::vector<SequenceGroup>& groups,
                              const TextEncoder& encoder) {
     ScoreConfig score;
-    score.vocab_begin = TextEncoder::eos;
-    score.vocab_end = encoder.size();
+    score.softmax = encoder.softmax();
     return score_reference(decoder, groups, score, kScoreTokens, ReferenceDetail::sums);
 }
 

@@ -40,8 +40,8 @@ void stage_candidates_text(const StageContext& context) {
     for (const TextItem& item : asked) prompts.push_back(candidate_prompt(item, encoder));
     const TextCandidatesConfig& config = context.config.text_candidates;
     sample_candidates(context, std::move(prompts), config.per_prompt,
-                      restrict_to_text(config.sampling.sampling, encoder),
-                      {"candidates", encoder.size(), {TextEncoder::eos}, {}});
+                      encoder.restrict(config.sampling.sampling),
+                      {"candidates", encoder.size(), encoder.stop_ids(), {}});
 }
 
 }  // namespace linvox

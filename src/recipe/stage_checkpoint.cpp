@@ -1,5 +1,6 @@
 // The stages that only a checkpoint recipe has: its start, its pairs, and how the held-out ones are judged.
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <map>
@@ -20,6 +21,7 @@
 #include "src/recipe/report_inputs.h"
 #include "src/recipe/spoken.h"
 #include "src/recipe/stages.h"
+#include "src/recipe/start_model.h"
 #include "src/train/reference_cache.h"
 
 namespace linvox {
@@ -27,39 +29,48 @@ namespace {
 
 namespace fs = std::filesystem;
 
-bool ends(const TokenSequence& answer, const ModelConfig& config) {
-    return std::find(config.eos_token_ids.begin(), config.eos_token_ids.end(), answer.ids.back()) !=
-           config.eos_token_ids.end();
+/// The ids that the softmax leaves out can only be given.
+void check_predictable(const TokenSequence& answer, const std::string& name, const SoftmaxRange& softmax) {
+    auto given = answer.given.begin();
+    for (std::int32_t i = 0; i < static_cast<std::int32_t>(answer.ids.size()); ++i) {
+        while (given != answer.given.end() && given->end <= i) ++given;
+        if (given != answer.given.end() && given->begin <= i) continue;
+        const std::int32_t id = answer.ids[static_cast<std::size_t>(i)];
+        LINVOX_REQUIRE(
+            softmax.contains(id), DataError,
+            "{}: token {} has the id {}, outside the ids {} that the softmax runs over; mark it as given, "
+            "or set model.codec_only, model.id_range or model.stop_ids otherwise",
+            name, i + 1, id, describe(softmax));
+    }
 }
 
-PreferenceRecord to_record(AnswerLine line, const ModelConfig& model, bool append_end) {
+PreferenceRecord to_record(AnswerLine line, const SoftmaxRange& softmax) {
     PreferenceRecord record;
     record.info = {line.group.id, std::move(line.group.prompt_ids), "", "", "checkpoint", "", ""};
     record.why = "given";
     for (std::size_t i = 0; i < line.names.size(); ++i) {
-        TokenSequence& answer = line.group.answers[i];
-        if (append_end && !model.eos_token_ids.empty() && !ends(answer, model))
-            answer.ids.push_back(static_cast<std::int32_t>(model.eos_token_ids.front()));
-        Candidate candidate{.answer = std::move(answer), .source = "other"};
+        check_predictable(line.group.answers[i], line.names[i], softmax);
+        Candidate candidate{.answer = std::move(line.group.answers[i]), .source = "other"};
         if (line.names[i] == "chosen")
             record.chosen = std::move(candidate);
         else if (line.names[i].starts_with("rejected"))
             record.rejected.push_back(std::move(candidate));
     }
     LINVOX_REQUIRE(!record.chosen.answer.ids.empty() && !record.rejected.empty(), DataError,
-                   "record '{}' needs \"chosen\" and \"rejected\" answers", record.info.id);
+                   "the record '{}' needs \"chosen\" and \"rejected\" answers", record.info.id);
     for (const Candidate& rejected : record.rejected)
         LINVOX_REQUIRE(
             rejected.answer.ids != record.chosen.answer.ids, DataError,
-            "record '{}': chosen and rejected are the same tokens; drop it (`linvox validate --fix`)",
+            "chosen and rejected of the record '{}' are the same tokens; drop it (`linvox validate --fix`)",
             record.info.id);
     return record;
 }
 
-std::vector<PreferenceRecord> read_pairs(const CheckpointDataConfig& data, const ModelConfig& model) {
+std::vector<PreferenceRecord> read_pairs(const RecipeConfig& config, const SoftmaxRange& softmax) {
+    const CheckpointDataConfig& data = config.checkpoint;
     std::vector<PreferenceRecord> records;
-    for (AnswerLine& line : read_answer_lines(data.manifest, line_rules(data.model, model)))
-        records.push_back(to_record(std::move(line), model, data.append_end));
+    for_each_answer_line(data.manifest, line_rules(config.model.start, data.append_end),
+                         [&](AnswerLine&& line) { records.push_back(to_record(std::move(line), softmax)); });
     return records;
 }
 
@@ -77,6 +88,13 @@ PairCounts counts_of(const std::vector<PreferenceRecord>& records) {
         counts.pairs_proposed += static_cast<std::int64_t>(record.rejected.size());
     counts.pairs_kept = counts.pairs_proposed;
     return counts;
+}
+
+std::vector<SequenceGroup> chosen_groups(const std::vector<PreferenceRecord>& records) {
+    std::vector<SequenceGroup> groups;
+    for (const PreferenceRecord& record : records)
+        groups.push_back({record.info.id, record.info.prompt_ids, {record.chosen.answer}});
+    return groups;
 }
 
 constexpr const char* kAccuracy = "pairs.accuracy";
@@ -113,27 +131,20 @@ std::map<std::string, MetricValue> values_of(const JudgedPair& pair) {
 
 }  // namespace
 
-void stage_start(const StageContext& context) {
-    const fs::path& model = context.config.checkpoint.model;
-    const Decoder decoder = load_model_directory(model);  // refuses what cannot be trained, by name
-    fs::create_directory_symlink(fs::canonical(model), context.folder / "model");
-    log_line(fmt::format("  {}: {:.2f} M weights", model.string(),
-                         static_cast<double>(weight_count(decoder)) / 1e6));
-}
-
 void stage_prepare_checkpoint(const StageContext& context) {
-    const ModelConfig model = read_model_config(context.config.checkpoint.model);
-    write_json(context.folder / "vocabulary.json", {{"format", "linvox-checkpoint-vocabulary/1"},
-                                                    {"size", model.vocab_size},
-                                                    {"ends", model.eos_token_ids}});
+    const AnswerIds ids = answer_ids_of(context.config.model.start);
+    write_checkpoint_vocabulary(context.folder / "vocabulary.json", ids);
+    log_line(fmt::format("  softmax over {}, answers end with {}",
+                         ids.softmax.is_all() ? "all ids" : describe(ids.softmax),
+                         fmt::join(ids.stop_ids, " ")));
 }
 
 void stage_pairs_checkpoint(const StageContext& context) {
     const CheckpointDataConfig& data = context.config.checkpoint;
-    const ModelConfig model = read_model_config(data.model);
+    const AnswerIds ids = read_checkpoint_vocabulary(context.run.stage("prepare") / "vocabulary.json");
     PairResult training;
     std::vector<PreferenceRecord> watch;
-    for (PreferenceRecord& record : read_pairs(data, model))
+    for (PreferenceRecord& record : read_pairs(context.config, ids.softmax))
         (held_out(record, data, context.config.seed) ? watch : training.records).push_back(std::move(record));
     LINVOX_REQUIRE(!training.records.empty(), DataError,
                    "{}: no pair is left for training; lower data.valid_share", data.manifest.string());
@@ -141,11 +152,25 @@ void stage_pairs_checkpoint(const StageContext& context) {
     PairConfig given;
     given.rule = "given";
     write_pair_report(context.folder, pair_report(training, given));
-    const RecordHeader header{"pairs", model.vocab_size, {}, {}};
+    const RecordHeader header{
+        "pairs", read_model_config(context.config.model.start.directory).vocab_size, {}, {}};
     write_preferences(context.folder / "pairs.train.jsonl", {header, training.records, true});
     write_preferences(context.folder / "pairs.watch.jsonl", {header, watch, true});
     log_line(fmt::format("  {} pairs from {} prompts (held-out prompts: {})", training.counts.pairs_kept,
                          training.records.size(), watch.size()));
+}
+
+void stage_sft_checkpoint(const StageContext& context) {
+    const RecipeConfig& config = context.config;
+    if (keeps_checkpoint(config)) return link_checkpoint(context);
+    const AlignInputs inputs = load_align_inputs(context);
+    const std::vector<SequenceGroup> training = chosen_groups(inputs.train);
+    SftData data;
+    data.epoch = [&](int, Rng&) { return training; };
+    data.validation = chosen_groups(inputs.watch);
+    data.softmax = inputs.softmax;
+    data.identity = {{"pairs", sha256_file(context.run.stage("pairs") / "pairs.train.jsonl")}};
+    train_start_model(context, load_float32(config.model.start.directory), data);
 }
 
 void stage_evaluate_checkpoint(const StageContext& context) {
@@ -153,7 +178,7 @@ void stage_evaluate_checkpoint(const StageContext& context) {
     std::vector<SequenceGroup> groups;
     for (const PreferenceRecord& record : inputs.watch) groups.push_back(preference_group(record));
     const AlignConfig& config = context.config.align.front().train;
-    const ScoreConfig score = align_score_config(config, inputs.vocab_begin, inputs.vocab_end);
+    const ScoreConfig score = align_score_config(config, inputs.softmax);
     const auto scored_by = [&](const Decoder& decoder) {
         return score_reference(decoder, groups, score, config.token_budget, ReferenceDetail::sums);
     };
@@ -161,7 +186,7 @@ void stage_evaluate_checkpoint(const StageContext& context) {
     std::vector<EvaluatedAnswer> evaluated;
     for (const AlignRun& run : context.config.align) {
         const fs::path folder = context.run.stage("align") / run.name / "model";
-        const ReferenceScores own = scored_by(cast_decoder(load_model_directory(folder), at::kFloat));
+        const ReferenceScores own = scored_by(load_float32(folder));
         for (const JudgedPair& pair : judge_pairs(inputs.watch, own, start))
             evaluated.push_back({run.name, pair.item, "", values_of(pair)});
     }

@@ -78,7 +78,8 @@ void stage_divergence(const StageContext& context) {
         const Decoder sft = load_model_directory(context.run.stage("sft") / "model");
         for (const AlignRun& run : config.align) {
             const Decoder policy = load_model_directory(context.run.stage("align") / run.name / "model");
-            const ScoreConfig score = align_score_config(run.train, vocabulary.next(), vocabulary.size());
+            const ScoreConfig score =
+                align_score_config(run.train, {vocabulary.next(), vocabulary.size(), {}});
             const auto groups = sample_answers(policy, clips, vocabulary, config);
             const auto measured = measure(run.name, policy, sft, groups, score, run.train.token_budget);
             double log_ratio = 0, tokens = 0;

@@ -7,6 +7,7 @@
 #include "src/base/log.h"
 #include "src/data/pair_report.h"
 #include "src/recipe/stages.h"
+#include "src/recipe/start_model.h"
 #include "src/recipe/text_encoder.h"
 #include "src/recipe/text_items.h"
 
@@ -59,7 +60,7 @@ void stage_pairs_text(const StageContext& context) {
     const auto prepare = context.run.stage("prepare");
     const TextEncoder encoder = TextEncoder::load(prepare);
     const auto items = read_text_items(prepare / "items.jsonl");
-    const std::int64_t length = context.config.model.shape.max_position_embeddings;
+    const std::int64_t length = start_context(context.config);
     const PairResult training = encoded_pairs(with_split(items, "train"), encoder, length);
     const PairResult watch = encoded_pairs(with_split(items, "valid"), encoder, length);
     PairConfig given;
@@ -67,7 +68,7 @@ void stage_pairs_text(const StageContext& context) {
     write_pair_report(context.folder, pair_report(training, given));
     LINVOX_REQUIRE(!training.records.empty(), DataError, "no usable pair among {} prompts; see {}",
                    training.counts.prompts_read, (context.folder / "pair_report.txt").string());
-    const RecordHeader header{"pairs", encoder.size(), {TextEncoder::eos}, {}};
+    const RecordHeader header{"pairs", encoder.size(), encoder.stop_ids(), {}};
     write_preferences(context.folder / "pairs.train.jsonl", {header, training.records, true});
     write_preferences(context.folder / "pairs.watch.jsonl", {header, watch.records, true});
     log_line(fmt::format("  {} pairs from {} prompts (held-out pairs: {})", training.counts.pairs_kept,

@@ -77,7 +77,7 @@ std::vector<TextItem> usable_items(std::vector<TextItem> items, const TextEncode
     std::set<std::string> questions;
     std::vector<TextItem> usable;
     for (TextItem& item : items) {
-        if (!questions.insert(item.prompt.front().text).second) {
+        if (!questions.insert(item.prompt.front().content).second) {
             left_out.ids["the question stands in the data twice"].push_back(item.id);
             continue;
         }
@@ -98,7 +98,7 @@ TextEncoder encoder_of(const std::vector<TextItem>& items) {
     std::vector<std::string> texts;
     for (const TextItem& item : items) {
         if (item.split != "train") continue;
-        texts.push_back(item.prompt.front().text);
+        texts.push_back(item.prompt.front().content);
         texts.push_back(item.chosen);
     }
     LINVOX_REQUIRE(!texts.empty(), DataError, "no training problem is left; lower data.valid_share");
@@ -112,7 +112,8 @@ void stage_prepare_math(const StageContext& context) {
     const auto seed = static_cast<std::uint64_t>(context.config.seed);
     std::vector<TextItem> items =
         config.manifest.empty() ? generated_items(config.generate, seed) : manifest_items(config, seed);
-    const TextEncoder encoder = encoder_of(items);
+    const StartConfig& start = context.config.model.start;
+    const TextEncoder encoder = start.given() ? TextEncoder::from_checkpoint(start) : encoder_of(items);
     LeftOut left_out;
     items = usable_items(std::move(items), encoder, left_out);
     encoder.save(context.folder);

@@ -47,7 +47,7 @@ std::vector<std::string> training_lines(const std::vector<TextItem>& items) {
     std::vector<std::string> lines;
     for (const TextItem& item : items) {
         if (item.split != "train") continue;
-        for (const ChatTurn& turn : item.prompt) lines.push_back(turn.text);
+        for (const ChatMessage& turn : item.prompt) lines.push_back(turn.content);
         lines.push_back(item.chosen);
     }
     LINVOX_REQUIRE(!lines.empty(), DataError,
@@ -62,8 +62,11 @@ void stage_prepare_text(const StageContext& context) {
     const auto seed = static_cast<std::uint64_t>(context.config.seed);
     const std::vector<TextItem> items =
         config.manifest.empty() ? corpus_items(config, seed) : preference_items(config, seed);
-    const TextEncoder encoder = TextEncoder::from_pieces(
-        train_sentencepiece(training_lines(items), {.vocabulary_size = config.pieces, .seed = 0}));
+    const std::vector<std::string> lines = training_lines(items);
+    const StartConfig& start = context.config.model.start;
+    const TextEncoder encoder = start.given() ? TextEncoder::from_checkpoint(start)
+                                              : TextEncoder::from_pieces(train_sentencepiece(
+                                                    lines, {.vocabulary_size = config.pieces, .seed = 0}));
     encoder.save(context.folder);
     write_text_items(context.folder / "items.jsonl", items);
     std::map<std::string, std::int64_t> splits, pairs;

@@ -6,8 +6,8 @@
 #include "src/base/log.h"
 #include "src/model/model_directory.h"
 #include "src/recipe/align_inputs.h"
-#include "src/recipe/checkpoint.h"
 #include "src/recipe/stages.h"
+#include "src/recipe/start_model.h"
 #include "src/train/align_reference.h"
 #include "src/train/reference_cache.h"
 
@@ -24,7 +24,7 @@ void stage_reference(const StageContext& context) {
         for (const auto* records : {&inputs.train, &inputs.watch})
             for (const PreferenceRecord& record : *records) groups.push_back(preference_group(record));
     const AlignConfig& config = runs.front().train;
-    const ScoreConfig score = align_score_config(config, inputs.vocab_begin, inputs.vocab_end);
+    const ScoreConfig score = align_score_config(config, inputs.softmax);
     // One file serves every model; token values are larger, so they are stored where a loss reads them.
     const bool tokens = std::any_of(runs.begin(), runs.end(),
                                     [](const AlignRun& run) { return needs_stored_token_values(run.train); });

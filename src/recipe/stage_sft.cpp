@@ -6,13 +6,11 @@
 #include "audio/codec/mel_codec.h"
 #include "src/base/error.h"
 #include "src/base/files.h"
-#include "src/base/jsonl.h"
 #include "src/base/log.h"
-#include "src/model/model_directory.h"
 #include "src/recipe/prepared.h"
-#include "src/recipe/probe_watch.h"
 #include "src/recipe/splice.h"
 #include "src/recipe/stages.h"
+#include "src/recipe/start_model.h"
 #include "src/train/sft.h"
 
 namespace linvox {
@@ -67,7 +65,8 @@ void check_context(const std::vector<PreparedClip>& clips, const Vocabulary& voc
 /// Codes that sound alike start alike: their embeddings begin as a random rotation of the codec's own
 /// log-mel centroids, in the scale of the other rows. With minutes of speech most codes are seen a few
 /// dozen times, too seldom to learn from scratch which of them are neighbours.
-void init_code_embeddings(Decoder& decoder, const Vocabulary& vocabulary, const MelCodec& codec, std::uint64_t seed) {
+void init_code_embeddings(Decoder& decoder, const Vocabulary& vocabulary, const MelCodec& codec,
+                          std::uint64_t seed) {
     constexpr std::size_t kDim = MelCodec::kFramesPerCode * MelCodec::kBands;
     constexpr double kScale = 0.02;  // the standard deviation of fresh embeddings (make_decoder)
     const std::vector<float>& mel = codec.code_log_mel();
@@ -75,8 +74,10 @@ void init_code_embeddings(Decoder& decoder, const Vocabulary& vocabulary, const 
     std::vector<double> mean(kDim, 0.0);
     for (std::size_t i = 0; i < mel.size(); ++i) mean[i % kDim] += mel[i] / static_cast<double>(codes);
     double variance = 0;
-    for (std::size_t i = 0; i < mel.size(); ++i) variance += (mel[i] - mean[i % kDim]) * (mel[i] - mean[i % kDim]);
-    const double scale = kScale / std::sqrt(variance / static_cast<double>(codes));  // of a projected row's entries
+    for (std::size_t i = 0; i < mel.size(); ++i)
+        variance += (mel[i] - mean[i % kDim]) * (mel[i] - mean[i % kDim]);
+    const double scale =
+        kScale / std::sqrt(variance / static_cast<double>(codes));  // of a projected row's entries
 
     Rng rng(seed);
     const auto width = static_cast<std::size_t>(decoder.config.hidden_size);
@@ -87,7 +88,8 @@ void init_code_embeddings(Decoder& decoder, const Vocabulary& vocabulary, const 
     for (std::size_t c = 0; c < codes; ++c)
         for (std::size_t d = 0; d < width; ++d) {
             double sum = 0;
-            for (std::size_t i = 0; i < kDim; ++i) sum += (mel[c * kDim + i] - mean[i]) * projection[i * width + d];
+            for (std::size_t i = 0; i < kDim; ++i)
+                sum += (mel[c * kDim + i] - mean[i]) * projection[i * width + d];
             rows[c * width + d] = static_cast<float>(sum);
         }
 }
@@ -102,11 +104,7 @@ void stage_sft(const StageContext& context) {
     const auto training = with_role(clips, Role::train);
 
     check_context(clips, vocabulary, config.data.layout, config.model.shape.max_position_embeddings);
-    ModelConfig shape = config.model.shape;
-    shape.vocab_size = vocabulary.size();
-    shape.bos_token_id = Vocabulary::bos;
-    shape.eos_token_ids = {vocabulary.eos()};
-    Decoder decoder = make_decoder(shape, mix_seed(static_cast<std::uint64_t>(config.seed), "weights"));
+    Decoder decoder = initial_decoder(config, vocabulary.size(), Vocabulary::bos, vocabulary.eos());
     if (config.model.init_codes_from_codec)
         init_code_embeddings(decoder, vocabulary, *load_mel_codec(context.run.stage("codec") / "codec"),
                              mix_seed(static_cast<std::uint64_t>(config.seed), "code embeddings"));
@@ -115,20 +113,11 @@ void stage_sft(const StageContext& context) {
     SftData data;
     data.epoch = [&](int, Rng& rng) { return epoch_examples(training, vocabulary, config, rng); };
     data.validation = validation_examples(with_role(clips, Role::watch), vocabulary, config.data.layout);
-    data.vocab_begin = vocabulary.next();
-    data.vocab_end = vocabulary.size();
+    data.softmax = {vocabulary.next(), vocabulary.size(), {}};
     data.code_begin = vocabulary.codec_start();
     data.code_end = vocabulary.size();
     data.identity = {{"prepared", sha256_file(prepare / "prepared.jsonl")}};
-    TrainRun run{
-        context.folder / "checkpoints", true, [&](std::int64_t resume_step) {
-            return watch_training(context, context.folder, decoder, resume_step);
-        }};
-    const TrainResult result = train_sft(decoder, data, config.sft, run);
-    save_model_directory(context.folder / "model", decoder);
-    std::filesystem::remove_all(context.folder / "checkpoints");
-    log_line(fmt::format("  {} steps, best validation {:.3f} nats per token at step {}", result.steps,
-                         result.best_loss, result.best_step));
+    train_start_model(context, std::move(decoder), data);
 }
 
 }  // namespace linvox

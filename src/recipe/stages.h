@@ -6,7 +6,7 @@
 
 namespace linvox {
 
-void stage_start(const StageContext& context);
+void stage_sft_checkpoint(const StageContext& context);
 void stage_prepare_checkpoint(const StageContext& context);
 void stage_pairs_checkpoint(const StageContext& context);
 void stage_evaluate_checkpoint(const StageContext& context);

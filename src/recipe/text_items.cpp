@@ -10,8 +10,8 @@ void write_text_items(const std::filesystem::path& path, const std::vector<TextI
     JsonLinesWriter writer(path, JsonLinesWriter::Mode::whole);
     for (const TextItem& item : items) {
         nlohmann::json prompt = nlohmann::json::array();
-        for (const ChatTurn& turn : item.prompt)
-            prompt.push_back({{"role", turn.role}, {"content", turn.text}});
+        for (const ChatMessage& turn : item.prompt)
+            prompt.push_back({{"role", turn.role}, {"content", turn.content}});
         writer.write({{"id", item.id},
                       {"split", item.split},
                       {"prompt", prompt},
@@ -42,10 +42,11 @@ std::vector<TextItem> with_split(const std::vector<TextItem>& items, const std::
     return chosen;
 }
 
-std::string prompt_text(const std::vector<ChatTurn>& prompt) {
-    if (prompt.size() == 1) return prompt.front().text;
+std::string prompt_text(const std::vector<ChatMessage>& prompt) {
+    if (prompt.size() == 1) return prompt.front().content;
     std::string text;
-    for (const ChatTurn& turn : prompt) text += (text.empty() ? "" : "\n") + turn.role + ": " + turn.text;
+    for (const ChatMessage& turn : prompt)
+        text += (text.empty() ? "" : "\n") + turn.role + ": " + turn.content;
     return text;
 }
 

@@ -15,7 +15,7 @@ namespace linvox {
 /// others are test splits.
 struct TextItem {
     std::string id, split;
-    std::vector<ChatTurn> prompt;
+    std::vector<ChatMessage> prompt;
     std::string chosen;                 // the worked solution, the preferred answer
     std::vector<std::string> rejected;  // text recipe; empty in the math recipe
     std::string gold;                   // math recipe: the final answer
@@ -28,6 +28,6 @@ std::vector<TextItem> read_text_items(const std::filesystem::path& path);
 std::vector<TextItem> with_split(const std::vector<TextItem>& items, const std::string& split);
 
 /// The prompt for people: one message as it is, several with their roles.
-std::string prompt_text(const std::vector<ChatTurn>& prompt);
+std::string prompt_text(const std::vector<ChatMessage>& prompt);
 
 }  // namespace linvox

@@ -131,6 +131,13 @@ const ChatTemplate& find_chat_template(std::string_view name) {
                                 join(names, " ")));
 }
 
+const RoleForm& answering_role(const ChatTemplate& form) {
+    const RoleForm* role = find_role(form, form.answer_role);
+    LINVOX_REQUIRE(role, UserError, "the chat template '{}' has no form for its answering role '{}'",
+                   form.name, form.answer_role);
+    return *role;
+}
+
 RenderedChat render_chat(const ChatTemplate& form, std::span<const ChatMessage> messages, bool open) {
     RenderedChat chat{.text = form.start};
     const bool has_system = !messages.empty() && messages.front().role == "system";
@@ -150,10 +157,7 @@ RenderedChat render_chat(const ChatTemplate& form, std::span<const ChatMessage> 
         if (role->role == form.answer_role) chat.answers.push_back({begin, chat.text.size()});
         chat.text += role->after;
     }
-    const RoleForm* answer = find_role(form, form.answer_role);
-    LINVOX_REQUIRE(answer, UserError, "the chat template '{}' has no form for its answering role '{}'",
-                   form.name, form.answer_role);
-    if (open) chat.text += answer->prefix;
+    if (open) chat.text += answering_role(form).prefix;
     return chat;
 }
 

@@ -16,6 +16,7 @@ class Tokenizer;
 
 struct ChatMessage {
     std::string role, content;
+    bool operator==(const ChatMessage&) const = default;
 };
 
 /// prefix + lead + content + stop + after. A model that answers in this role is given `prefix` and `after`
@@ -35,6 +36,9 @@ struct ChatTemplate {
     bool trim = false;        // contents lose their outer ASCII white space
     std::string doc, source;  // for people: what it is, where it is from
 };
+
+/// The form of the role that a model answers in; UserError when the template has none.
+const RoleForm& answering_role(const ChatTemplate& form);
 
 /// The presets, in listing order.
 const std::vector<ChatTemplate>& chat_templates();

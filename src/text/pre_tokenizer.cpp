@@ -64,7 +64,7 @@ Code compile(const SplitPass& pass) {
               pcre2_code_free);
     LINVOX_REQUIRE(code, DataError, "PCRE2 cannot compile the pattern '{}': {} at offset {}", pass.pattern,
                    pcre2_reason(error), offset);
-    pcre2_jit_compile(code.get(), PCRE2_JIT_COMPLETE);  // without it pcre2_match interprets
+    pcre2_jit_compile(code.get(), PCRE2_JIT_COMPLETE);
     return code;
 }
 
@@ -75,16 +75,23 @@ struct Matcher {
     MatchContext context{pcre2_match_context_create(nullptr), pcre2_match_context_free};
     JitStack stack{pcre2_jit_stack_create(kFirstStack, kLargestStack, nullptr), pcre2_jit_stack_free};
 
+    /// The compiled pattern's machine code called directly: the checks of pcre2_match cost as much as a short
+    /// match. Without machine code (no JIT on this processor) that one interprets.
+    decltype(&pcre2_match) match = pcre2_match;
+
     explicit Matcher(const pcre2_code* compiled)
         : code(compiled), data(pcre2_match_data_create(1, nullptr), pcre2_match_data_free) {
+        std::size_t machine_code = 0;
+        if (pcre2_pattern_info(code, PCRE2_INFO_JITSIZE, &machine_code) == 0 && machine_code > 0)
+            match = pcre2_jit_match;
         pcre2_jit_stack_assign(context.get(), nullptr, stack.get());
     }
 
     /// The first match in text[from, end), not empty; false when there is none.
     bool find(std::string_view text, std::size_t from, std::size_t& begin, std::size_t& end) {
         for (;;) {
-            const int found = pcre2_match(code, reinterpret_cast<PCRE2_SPTR>(text.data()), text.size(), from,
-                                          PCRE2_NO_UTF_CHECK | PCRE2_NOTEMPTY, data.get(), context.get());
+            const int found = match(code, reinterpret_cast<PCRE2_SPTR>(text.data()), text.size(), from,
+                                    PCRE2_NO_UTF_CHECK | PCRE2_NOTEMPTY, data.get(), context.get());
             if (found == PCRE2_ERROR_NOMATCH) return false;
             LINVOX_REQUIRE(found >= 0, DataError,
                            "the tokenizer's pattern cannot be matched on a text of {} bytes: {}", text.size(),

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <nlohmann/json.hpp>
 #include <variant>
@@ -50,6 +51,8 @@ std::int32_t id_of_key(const std::string& key) {
     return id;
 }
 
+constexpr std::array kSettingsFiles = {"tokenizer_config.json", "special_tokens_map.json"};
+
 void read_settings(const fs::path& path, TokenizerSettings& settings) {
     if (!fs::exists(path)) return;
     const json document = read_json(path);
@@ -79,8 +82,7 @@ void read_settings(const fs::path& path, TokenizerSettings& settings) {
 
 TokenizerSettings read_settings_beside(const fs::path& file) {
     TokenizerSettings settings;
-    read_settings(file.parent_path() / "tokenizer_config.json", settings);
-    read_settings(file.parent_path() / "special_tokens_map.json", settings);
+    for (const char* name : kSettingsFiles) read_settings(file.parent_path() / name, settings);
     return settings;
 }
 
@@ -213,6 +215,18 @@ const SpecialIds& Tokenizer::special_ids() const { return state_->special; }
 const std::vector<std::string>& Tokenizer::tokens() const { return state_->tokens(); }
 std::string Tokenizer::kind() const { return state_->hf() ? "byte-level BPE" : "sentencepiece"; }
 fs::path Tokenizer::file() const { return state_->file; }
+
+std::vector<fs::path> tokenizer_files(const fs::path& directory) {
+    std::vector<fs::path> files;
+    for (const auto& entry : fs::directory_iterator(directory)) {
+        const fs::path name = entry.path().filename();
+        if (name == "tokenizer.json" || name.extension() == ".model" ||
+            std::find(kSettingsFiles.begin(), kSettingsFiles.end(), name) != kSettingsFiles.end())
+            files.push_back(entry.path());
+    }
+    std::sort(files.begin(), files.end());
+    return files;
+}
 
 Tokenizer load_tokenizer(const fs::path& directory_or_file) {
     LINVOX_REQUIRE(fs::exists(directory_or_file), DataError,

@@ -63,4 +63,7 @@ private:
 /// DataError that names what was looked for, or the file and the part that is not supported.
 Tokenizer load_tokenizer(const std::filesystem::path& directory_or_file);
 
+/// The files of a model directory that load_tokenizer may read, as far as they exist; in a fixed order.
+std::vector<std::filesystem::path> tokenizer_files(const std::filesystem::path& directory);
+
 }  // namespace linvox

@@ -17,12 +17,6 @@
 namespace linvox {
 namespace {
 
-std::string describe_lora(const LoraConfig& lora) {
-    return fmt::format("r {} alpha {} dropout {} on {}{}{}{}{}", lora.rank, lora.alpha, lora.dropout,
-                       join(lora.target_modules, " "), lora.rslora ? " rslora" : "", lora.dora ? " dora" : "",
-                       lora.modules_to_save.empty() ? "" : " saving ", join(lora.modules_to_save, " "));
-}
-
 std::map<std::string, std::string> align_identity(const AlignConfig& config, const AlignData& data) {
     std::map<std::string, std::string> identity = data.identity;
     identity["loss"] = describe_loss(config.loss);
@@ -36,9 +30,9 @@ std::map<std::string, std::string> align_identity(const AlignConfig& config, con
     // Only where there is one: checkpoints of runs without keep their identity.
     if (config.reference_update != "none") identity["reference_update"] = describe_reference_update(config);
     if (config.optimiser.moments != "f32") identity["moments"] = config.optimiser.moments;
-    if (config.lora.rank > 0) identity["lora"] = describe_lora(config.lora);
+    if (config.lora.rank > 0) identity["lora"] = describe(config.lora);
     if (!config.freeze.empty()) identity["freeze"] = join(config.freeze, " ");
-    identity["softmax_range"] = fmt::format("{}:{}", data.vocab_begin, data.vocab_end);
+    identity["softmax_range"] = describe(data.softmax);
     return identity;
 }
 

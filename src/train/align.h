@@ -55,7 +55,7 @@ struct AlignData {
     ReferenceScores reference;
     /// Of every answer of both: what a loss that weighs tokens (tis_dpo) reads; else null.
     std::shared_ptr<const TokenContrast> contrast;
-    std::int64_t vocab_begin = 0, vocab_end = 0;  // the range the reference was scored with
+    SoftmaxRange softmax;                         // the range the reference was scored with
     std::map<std::string, std::string> identity;  // digests: start model, pairs, reference
     bool starts_at_reference = true;  // false: policy and reference differ on purpose; step-0 gate is off
 };
@@ -64,7 +64,7 @@ struct AlignData {
 void check(const AlignConfig& config, const AlignData& data);
 
 /// The score settings of a run; the reference must be computed with the same ones.
-ScoreConfig align_score_config(const AlignConfig& config, std::int64_t vocab_begin, std::int64_t vocab_end);
+ScoreConfig align_score_config(const AlignConfig& config, const SoftmaxRange& softmax);
 PairScoring pair_scoring(const AlignConfig& config, const AlignData& data);
 
 /// Trains `policy` (float32 weights) in place, or with lora.rank > 0 lays a fresh adapter over it and trains

@@ -154,18 +154,16 @@ void check(const AlignConfig& config, const AlignData& data) {
     if (!problems.empty()) throw ConfigError(join(problems, "\n"));
 }
 
-ScoreConfig align_score_config(const AlignConfig& config, std::int64_t vocab_begin, std::int64_t vocab_end) {
+ScoreConfig align_score_config(const AlignConfig& config, const SoftmaxRange& softmax) {
     ScoreConfig score;
     score.forward.compute = config.precision == "bf16" ? Compute::bfloat16 : Compute::as_weights;
     score.forward.checkpoint_layers = config.activation_checkpointing;
-    score.vocab_begin = vocab_begin;
-    score.vocab_end = vocab_end;
+    score.softmax = softmax;
     return score;
 }
 
 PairScoring pair_scoring(const AlignConfig& config, const AlignData& data) {
-    return {align_score_config(config, data.vocab_begin, data.vocab_end), config.loss, config.task_score,
-            data.contrast};
+    return {align_score_config(config, data.softmax), config.loss, config.task_score, data.contrast};
 }
 
 }  // namespace linvox

@@ -50,9 +50,9 @@ public:
     bool narrow() const { return score_.forward.compute == Compute::bfloat16; }
     /// Another id that may stand where `id` stands.
     std::int64_t other_id(std::int64_t id) const {
-        const std::int64_t begin = score_.vocab_begin;
-        const std::int64_t end = score_.vocab_end > 0 ? score_.vocab_end : policy_.config.vocab_size;
-        return id + 1 < end ? id + 1 : begin;
+        const SoftmaxRange& range = score_.softmax;
+        const std::int64_t end = range.is_all() ? policy_.config.vocab_size : range.end;
+        return id >= range.begin && id + 1 < end ? id + 1 : range.begin;
     }
 
 private:
@@ -211,16 +211,16 @@ double oracle_sum(const Decoder& decoder64, const SequenceGroup& group, const To
     std::copy(ids.begin(), ids.end(), whole.ids_T.mutable_data_ptr<std::int64_t>());
     whole.position_T = at::arange(length, at::TensorOptions().dtype(at::kLong));
     whole.segments = {{0, length, 0, 0}};
-    const std::int64_t begin = score.vocab_begin;
-    const std::int64_t end = score.vocab_end > 0 ? score.vocab_end : decoder64.config.vocab_size;
-    const at::Tensor logits_TV =
-        decoder_hidden(decoder64, whole).matmul(head_weight(decoder64).slice(0, begin, end).t());
-    const at::Tensor logprobs_TV = at::log_softmax(logits_TV, 1).contiguous();
-    const double* values = logprobs_TV.const_data_ptr<double>();
+    const at::Tensor logits_TR =
+        decoder_hidden(decoder64, whole).matmul(softmax_rows(head_weight(decoder64), score.softmax).t());
+    const at::Tensor logprobs_TR = at::log_softmax(logits_TR, 1).contiguous();
+    const at::Tensor column_T = softmax_columns(whole.ids_T, score.softmax);
+    const double* values = logprobs_TR.const_data_ptr<double>();
+    const auto* column = column_T.const_data_ptr<std::int64_t>();
     double sum = 0.0;
     for (std::int64_t t = prompt; t < length; ++t)
         if (!is_given(answer, static_cast<std::int32_t>(t - prompt)))
-            sum += values[(t - 1) * (end - begin) + ids[static_cast<std::size_t>(t)] - begin];
+            sum += values[(t - 1) * logprobs_TR.size(1) + column[t]];
     return sum;
 }
 

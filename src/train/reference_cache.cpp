@@ -207,7 +207,7 @@ std::map<std::string, std::string> reference_identity(const Decoder& reference, 
                                                       const std::map<std::string, std::string>& extra) {
     std::map<std::string, std::string> identity = extra;
     identity["model"] = decoder_digest(reference);
-    identity["softmax_range"] = fmt::format("{}:{}", score.vocab_begin, score.vocab_end);
+    identity["softmax_range"] = describe(score.softmax);
     identity["precision"] = score.forward.compute == Compute::bfloat16 ? "bf16" : "weights";
     identity["mask"] = "label-aligned; given tokens unscored";
     identity["end"] = "ids as stored; no end token is added";

@@ -10,6 +10,8 @@
 #include <limits>
 #include <utility>
 
+#include "src/base/text.h"
+#include "src/model/lora.h"
 #include "src/train/decoder_parameters.h"
 
 namespace linvox {
@@ -19,8 +21,7 @@ ScoreConfig score_config(const SftConfig& config, const SftData& data) {
     ScoreConfig score;
     score.forward.compute = config.precision == "bf16" ? Compute::bfloat16 : Compute::as_weights;
     score.forward.checkpoint_layers = config.activation_checkpointing;
-    score.vocab_begin = data.vocab_begin;
-    score.vocab_end = data.vocab_end;
+    score.softmax = data.softmax;
     return score;
 }
 
@@ -76,6 +77,7 @@ public:
         }
         ScoreConfig score = score_;
         score.forward.dropout = config_.dropout;
+        score.forward.lora_dropout = config_.lora.dropout;
         score.forward.dropout_seed =
             mix_seed(static_cast<std::uint64_t>(config_.seed), "sft dropout", step, micro);
         const SequenceScore scored = score_answers(decoder_, batch, score);
@@ -136,14 +138,20 @@ std::map<std::string, std::string> sft_identity(const SftData& data, const SftCo
         config.optimiser.beta2, config.optimiser.weight_decay, config.optimiser.clip_norm,
         config.schedule.kind, config.schedule.warmup_steps, config.schedule.final_ratio, config.ema_decay);
     if (config.optimiser.moments != "f32") identity["moments"] = config.optimiser.moments;
-    identity["softmax_range"] = fmt::format("{}:{}", data.vocab_begin, data.vocab_end);
+    identity["softmax_range"] = describe(data.softmax);
+    if (config.lora.rank > 0) identity["lora"] = describe(config.lora);
+    if (!config.freeze.empty()) identity["freeze"] = join(config.freeze, " ");
     return identity;
 }
 
 }  // namespace
 
-void SftConfig::visit(ConfigVisitor& v) {
-    v.field("steps", steps, "optimiser steps", Range{1, 1e9});
+void SftConfig::visit(ConfigVisitor& v, bool from_weights) {
+    if (from_weights)
+        v.field("steps", steps, "optimiser steps; 0, only with model.start: the checkpoint as it is",
+                Range{0, 1e9});
+    else
+        v.field("steps", steps, "optimiser steps", Range{1, 1e9});
     v.field("token_budget", token_budget, "tokens of a micro-batch", Range{1, 1e9});
     v.field("accumulate", accumulate, "micro-batches per optimiser step", Range{1, 1e6});
     v.field("dropout", dropout, "probability of a zeroed activation", Range{0.0, 0.95});
@@ -152,6 +160,10 @@ void SftConfig::visit(ConfigVisitor& v) {
     v.choice("precision", precision, "of the matrix products; weights stay float32", {"bf16", "f32"});
     v.field("activation_checkpointing", activation_checkpointing,
             "compute every layer again in backward: less memory, more time");
+    if (from_weights) {
+        v.section("lora", lora, "adapters instead of whole weights");
+        v.field("freeze", freeze, "weights that are not trained, by name: model.embed_tokens.*, *.mlp.*");
+    }
     v.section("optimiser", optimiser, "AdamW");
     v.section("schedule", schedule, "learning rate over the run");
     v.field("evaluate_every", evaluate_every, "steps between validations; 0: none", Range{0, 1e9});
@@ -177,11 +189,13 @@ double validation_loss(const Decoder& decoder, const std::vector<SequenceGroup>&
 }
 
 TrainResult train_sft(Decoder& decoder, const SftData& data, const SftConfig& config, const TrainRun& run) {
+    if (config.lora.rank > 0)
+        add_lora(decoder, config.lora, mix_seed(static_cast<std::uint64_t>(config.seed), "sft lora"));
     SftSource source(decoder, data, config);
     const bool validates = !data.validation.empty() && config.evaluate_every > 0;
     TrainTask task;
     task.what = "sft";
-    task.parameters = trained_parameters(decoder);
+    task.parameters = trained_parameters(decoder, config.freeze);
     task.begin_epoch = [&](std::int64_t epoch) { return source.begin_epoch(epoch); };
     task.micro_count = [&](std::int64_t index) { return source.micro_count(index); };
     task.forward = [&](std::int64_t index, std::int64_t micro, std::int64_t step) {
@@ -200,7 +214,7 @@ TrainResult train_sft(Decoder& decoder, const SftData& data, const SftConfig& co
     trainer.ema_decay = config.ema_decay;
     trainer.checkpoint_every = config.checkpoint_every;
     const TrainResult result = train(task, trainer, run);
-    set_requires_grad(decoder, false);
+    for (const TrainedParameter& parameter : task.parameters) parameter.value.set_requires_grad(false);
     return result;
 }
 

@@ -11,6 +11,7 @@
 #include "src/config/visitor.h"
 #include "src/data/pack.h"
 #include "src/model/decoder.h"
+#include "src/model/lora_weights.h"
 #include "src/model/score.h"
 #include "src/train/trainer.h"
 
@@ -24,6 +25,8 @@ struct SftConfig {
     double input_noise = 0.0;               // share of input codes replaced by random ones; labels stay
     std::string precision = "bf16";         // of the matrix products: bf16, f32
     bool activation_checkpointing = false;  // compute each layer again in backward: less memory, more time
+    LoraConfig lora;                        // rank 0: every weight is trained
+    std::vector<std::string> freeze;        // patterns of weight names that are not trained
     AdamWConfig optimiser = {.learning_rate = 2e-3};
     ScheduleConfig schedule;
     std::int64_t evaluate_every = 200;
@@ -31,7 +34,8 @@ struct SftConfig {
     double ema_decay = 0.0;
     std::int64_t checkpoint_every = 500;
     std::int64_t seed = 0;  // the recipe's; not a key of its own
-    void visit(ConfigVisitor& v);
+    /// Weights that exist already may be left as they are (0 steps), adapted, or frozen in part.
+    void visit(ConfigVisitor& v, bool from_weights = false);
 };
 
 /// The examples of one epoch; deterministic in its arguments, so that a resumed run sees the same.
@@ -39,13 +43,15 @@ using EpochExamples = std::function<std::vector<SequenceGroup>(int epoch, Rng& r
 
 struct SftData {
     EpochExamples epoch;
-    std::vector<SequenceGroup> validation;        // fixed; may be empty: no evaluation, no early stop
-    std::int64_t vocab_begin = 0, vocab_end = 0;  // range of the softmax; 0, 0: all ids
+    std::vector<SequenceGroup> validation;  // fixed; may be empty: no evaluation, no early stop
+    SoftmaxRange softmax;
     std::int64_t code_begin = 0, code_end = 0;    // ids that input noise replaces, by others of the range
     std::map<std::string, std::string> identity;  // digests of what the examples are made from
 };
 
-/// Trains `decoder` (float32 weights) in place and leaves the best weights in it.
+/// Trains `decoder` (float32 weights) in place and leaves the best weights in it. With lora.rank > 0 a fresh
+/// adapter is laid over it and trained instead: the weights may then be of any dtype and no bit of them
+/// changes.
 /// train.jsonl values: loss (nats per scored token), grad_norm, learning_rate, num_tokens (scored, so far);
 /// eval_loss and eval_perplexity of the validation examples.
 TrainResult train_sft(Decoder& decoder, const SftData& data, const SftConfig& config, const TrainRun& run);

@@ -2,11 +2,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <cmath>
-#include <fstream>
 #include <functional>
 #include <nlohmann/json.hpp>
 
+#include "tests/cli/model_files.h"
 #include "tests/cli/program.h"
 
 namespace linvox::test {
@@ -14,32 +13,8 @@ namespace {
 
 namespace fs = std::filesystem;
 using nlohmann::json;
+using testing::AllOf;
 using testing::HasSubstr;
-
-/// A safetensors file of float32 tensors: element i of tensor k is 0.2 sin(0.7 k + 0.37 i), norms 1 more.
-void write_tensors(const fs::path& file,
-                   const std::vector<std::pair<std::string, std::vector<int>>>& shapes) {
-    json header;
-    std::string data;
-    double k = 0.0;
-    for (const auto& [name, shape] : shapes) {
-        std::size_t count = 1;
-        for (const int extent : shape) count *= static_cast<std::size_t>(extent);
-        const std::size_t begin = data.size();
-        for (std::size_t i = 0; i < count; ++i) {
-            const auto value = static_cast<float>(0.2 * std::sin(0.7 * k + 0.37 * static_cast<double>(i)) +
-                                                  (name.ends_with("norm.weight") ? 1.0 : 0.0));
-            data.append(reinterpret_cast<const char*>(&value), sizeof value);
-        }
-        header[name] = {{"dtype", "F32"}, {"shape", shape}, {"data_offsets", {begin, data.size()}}};
-        k += 1.0;
-    }
-    const std::string text = header.dump();
-    const std::uint64_t length = text.size();
-    std::ofstream out(file, std::ios::binary);
-    out.write(reinterpret_cast<const char*>(&length), sizeof length);
-    out << text << data;
-}
 
 /// Vocabulary 16, width 8, one layer, an untied head; the id 3 ends an answer.
 fs::path write_model(const fs::path& folder) {
@@ -280,8 +255,8 @@ void write_pairs(const fs::path& file, int count) {
 
 fs::path write_checkpoint_recipe(const fs::path& folder, const fs::path& model) {
     const fs::path recipe = folder / "recipe.toml";
-    write_text(recipe, "task = \"checkpoint\"\n[data]\nmodel = \"" + model.string() + "\"\nmanifest = \"" +
-                           (folder / "pairs.jsonl").string() +
+    write_text(recipe, "task = \"checkpoint\"\n[model]\nstart = \"" + model.string() +
+                           "\"\n[data]\nmanifest = \"" + (folder / "pairs.jsonl").string() +
                            "\"\nvalid_share = 0.3\n[[align]]\nname = \"lpo\"\nepochs = 6\n"
                            "[align.optimiser]\nlearning_rate = 1e-2\n[align.loss]\nbeta = 0.5\n");
     return recipe;
@@ -318,13 +293,13 @@ TEST(CheckpointRecipe, SaysWhatItMisses) {
     const std::string run = "run " + recipe.string() + " --run " + (folder / "run").string();
     Outcome outcome = linvox(run);
     EXPECT_EQ(outcome.code, 2);
-    EXPECT_THAT(outcome.output, HasSubstr("the same tokens"));
-    outcome = linvox(run + " --set data.model=" + (folder / "none").string());
+    EXPECT_THAT(outcome.output, AllOf(HasSubstr("pairs.jsonl:1: "), HasSubstr("the same tokens")));
+    outcome = linvox(run + " --set model.start=" + (folder / "none").string());
     EXPECT_EQ(outcome.code, 2);
     EXPECT_THAT(outcome.output, HasSubstr("none"));
-    outcome = linvox(run + " --set sft.steps=3");
+    outcome = linvox(run + " --set model.hidden_size=32");
     EXPECT_EQ(outcome.code, 2);
-    EXPECT_THAT(outcome.output, HasSubstr("unknown key 'sft'"));
+    EXPECT_THAT(outcome.output, HasSubstr("unknown key 'model.hidden_size'"));
 }
 
 }  // namespace

@@ -89,14 +89,14 @@ void copy_clips(const fs::path& folder, const std::vector<std::string>& ids) {
 }
 
 fs::path write_micro_recipe(const fs::path& folder) {
-    copy_clips(folder, {"agent-loggedoff",      "agent-loginok",      "all-circuits-busy-now",
-                        "call-forwarding",      "call-fwd-no-ans",    "call-fwd-on-busy",
-                        "conf-enteringno",      "conf-extended",      "conf-full",
-                        "conf-hasjoin",         "conf-hasleft",       "conf-invalidpin",
-                        "conf-locked",          "conf-lockednow",     "conf-muted",
-                        "conf-nonextended",     "conf-now-muted",     "conf-now-recording",
-                        "conf-thereare",        "conf-unlockednow",   "conf-unmuted",
-                        "conf-waitforleader",   "conf-kicked",        "check-number-dial-again"});
+    copy_clips(folder, {"agent-loggedoff",    "agent-loginok",    "all-circuits-busy-now",
+                        "call-forwarding",    "call-fwd-no-ans",  "call-fwd-on-busy",
+                        "conf-enteringno",    "conf-extended",    "conf-full",
+                        "conf-hasjoin",       "conf-hasleft",     "conf-invalidpin",
+                        "conf-locked",        "conf-lockednow",   "conf-muted",
+                        "conf-nonextended",   "conf-now-muted",   "conf-now-recording",
+                        "conf-thereare",      "conf-unlockednow", "conf-unmuted",
+                        "conf-waitforleader", "conf-kicked",      "check-number-dial-again"});
     write_text(folder / "recipe.toml", R"(
 task = "tts"
 [data]

@@ -6,6 +6,7 @@
 
 #include <csignal>
 
+#include "tests/cli/model_files.h"
 #include "tests/cli/program.h"
 
 namespace linvox::test {
@@ -128,6 +129,43 @@ TEST(WrittenRun, TextEndsWithTableAndReport) {
     const fs::path folder = test_folder();
     expect_whole_run(write_text_recipe(folder), folder / "run",
                      {"pref.ranking", "pref.loss", "text.distinct2"});
+}
+
+/// A small chat model in place of one trained from scratch; `[model]` names its template.
+std::string from_checkpoint(const fs::path& folder, const fs::path& recipe) {
+    const fs::path model = write_speech_model(
+        folder,
+        {.name = "chat", .architecture = "qwen2", .shards = 2, .spare_rows = 3, .end = "<|endoftext|>"});
+    std::string text = read_text(recipe);
+    const auto begin = text.find("[model]"), end = text.find("[[align]]");
+    text.replace(begin, end - begin, "[model]\nstart = \"" + model.string() + "\"\ntemplate = \"chatml\"\n");
+    write_text(recipe, text);
+    return read_text(model / "model.safetensors.index.json");
+}
+
+TEST(WrittenRun, TextStartsFromACheckpointAndKeepsItsForm) {
+    const fs::path folder = test_folder(), recipe = write_text_recipe(folder);
+    const std::string index = from_checkpoint(folder, recipe);
+    expect_whole_run(recipe, folder / "run", {"pref.ranking", "pref.loss"});
+    const fs::path stages = folder / "run/stages";
+    for (const fs::path& saved : {stages / "sft/model", stages / "align/lpo/model"}) {
+        EXPECT_EQ(read_text(saved / "model.safetensors.index.json"), index);
+        EXPECT_EQ(read_text(saved / "tokenizer.json"), read_text(folder / "chat/tokenizer.json"));
+    }
+    EXPECT_NE(read_text(stages / "sft/model/model-00001-of-00002.safetensors"),
+              read_text(folder / "chat/model-00001-of-00002.safetensors"));
+    EXPECT_THAT(read_text(stages / "answer/answered.jsonl"), HasSubstr("It is 8."));
+}
+
+TEST(WrittenRun, MathMayTakeACheckpointAsItIs) {
+    const fs::path folder = test_folder(), recipe = write_math_recipe(folder);
+    from_checkpoint(folder, recipe);
+    const Outcome run = linvox(run_of(recipe, folder / "run") + " --set sft.steps=0");
+    ASSERT_EQ(run.code, 0) << run.output;
+    EXPECT_THAT(run.output, HasSubstr("em.numeric"));
+    EXPECT_TRUE(fs::is_symlink(folder / "run/stages/sft/model"));
+    EXPECT_THAT(linvox(run_of(recipe, folder / "run") + " --set sft.steps=0").output,
+                HasSubstr("[report] unchanged, skipped"));
 }
 
 TEST(WrittenRun, GoesOnAfterCtrlCToTheSameResult) {

@@ -12,19 +12,31 @@ namespace linvox {
 namespace {
 
 using nlohmann::json;
+using Ids = std::vector<std::int32_t>;
 using testing::ElementsAre;
 using testing::HasSubstr;
-using Ids = std::vector<std::int32_t>;
 
-/// One id per byte; 1 in front of a text that opens the sequence.
+Ids letters(const std::string& text) {
+    Ids ids;
+    for (const char c : text) ids.push_back(c - 'a' + 10);
+    return ids;
+}
+
+/// One id per letter; 1 in front of every message of a prompt.
 LineRules rules() {
-    return {[](const std::string& text, bool opens) {
-                Ids ids;
-                if (opens) ids.push_back(1);
-                for (const char c : text) ids.push_back(c - 'a' + 10);
-                return ids;
-            },
-            40, 12};
+    LineRules rules;
+    rules.encode_prompt = [](std::span<const ChatMessage> messages) {
+        Ids ids;
+        for (const ChatMessage& message : messages) {
+            ids.push_back(1);
+            for (const std::int32_t id : letters(message.content)) ids.push_back(id);
+        }
+        return ids;
+    };
+    rules.encode_answer = letters;
+    rules.vocab_size = 40;
+    rules.max_positions = 12;
+    return rules;
 }
 
 std::string problem(const json& line, const LineRules& with = rules()) {
@@ -68,6 +80,44 @@ TEST(AnswerLines, PromptTextOpensTheSequence) {
     EXPECT_EQ(line.id, "x");
 }
 
+TEST(AnswerLines, ReadsTheTextFormsOfPreferenceData) {
+    const json turns = {{{"role", "system"}, {"content", "a"}}, {{"role", "user"}, {"content", "b"}}};
+    const auto said = [](const char* text) { return json{{{"role", "assistant"}, {"content", text}}}; };
+    const AnswerLine chat =
+        read_answer_line({{"prompt", turns}, {"chosen", said("cd")}, {"rejected", said("e")}}, 3, rules());
+    EXPECT_EQ(chat.group.prompt_ids, (Ids{1, 10, 1, 11}));
+    EXPECT_THAT(chat.names, ElementsAre("chosen", "rejected"));
+    EXPECT_EQ(chat.group.answers[0].ids, (Ids{12, 13}));
+    const AnswerLine scored = read_answer_line(
+        {{"instruction", "a"},
+         {"completions",
+          {{{"response", "b"}, {"overall_score", 1}}, {{"response", "c"}, {"overall_score", 2}}}}},
+        3, rules());
+    EXPECT_EQ(scored.group.answers[0].ids, (Ids{12}));
+    const AnswerLine list =
+        read_answer_line({{"prompt", "a"}, {"chosen", "b"}, {"rejected", {"c", "d"}}}, 3, rules());
+    EXPECT_THAT(list.names, ElementsAre("chosen", "rejected[0]", "rejected[1]"));
+    // A prompt of messages also stands before other answers.
+    EXPECT_EQ(read_answer_line({{"prompt", turns}, {"answer", "c"}}, 3, rules()).group.prompt_ids,
+              (Ids{1, 10, 1, 11}));
+    EXPECT_EQ(read_prompt_line({{"prompt", turns}}, 3, rules()).text, "b");
+}
+
+TEST(AnswerLines, AnAppendedEndCountsIntoTheContext) {
+    LineRules ending = rules();
+    ending.end_ids = {3, 9};
+    ending.closing = {8, 9};
+    const auto ids = [&](const Ids& answer) {
+        return read_answer_line({{"prompt_ids", {1}}, {"ids", answer}}, 1, ending).group.answers[0].ids;
+    };
+    EXPECT_EQ(ids({5}), (Ids{5, 8, 9}));
+    EXPECT_EQ(ids({5, 3}), (Ids{5, 3}));
+    EXPECT_EQ(ids({5, 9}), (Ids{5, 9}));
+    EXPECT_EQ(ids(Ids(9, 4)).size(), 11U);
+    EXPECT_THAT(problem({{"prompt_ids", {1}}, {"ids", Ids(10, 4)}}, ending),
+                HasSubstr("13 tokens with the end that is appended, the model's context is 12"));
+}
+
 TEST(AnswerLines, NamesTheFieldThatIsWrong) {
     EXPECT_EQ(problem({{"prompt_ids", {3}}, {"ids", {4}}}), "(read)");
     EXPECT_THAT(problem({{"ids", {4}}}), HasSubstr("neither \"prompt_ids\" nor \"prompt\""));
@@ -77,8 +127,13 @@ TEST(AnswerLines, NamesTheFieldThatIsWrong) {
                 HasSubstr("rejected[1]"));
     EXPECT_THAT(problem({{"prompt_ids", {3}}, {"ids", json::array()}}), HasSubstr("answer is empty"));
     EXPECT_THAT(problem({{"prompt_ids", {3}}, {"ids", Ids(12, 4)}}), HasSubstr("context is 12"));
-    EXPECT_THAT(problem({{"prompt", "zzz"}, {"ids", {4}}}, {rules().encode, 30, 12}), HasSubstr("30 rows"));
-    EXPECT_THAT(problem({{"prompt", "a"}, {"ids", {4}}}, {{}, 40, 12}), HasSubstr("has no tokenizer"));
+    LineRules other = rules();
+    other.vocab_size = 30;
+    EXPECT_THAT(problem({{"prompt", "zzz"}, {"ids", {4}}}, other), HasSubstr("30 rows"));
+    other.encode_prompt = nullptr;
+    EXPECT_THAT(problem({{"prompt", "a"}, {"ids", {4}}}, other), HasSubstr("has no tokenizer"));
+    EXPECT_THAT(problem({{"prompt", "a"}, {"chosen", " "}, {"rejected", "b"}}), HasSubstr("chosen is empty"));
+    EXPECT_THAT(problem({{"prompt", 3}, {"ids", {4}}}), HasSubstr("a list of messages or a list of ids"));
 }
 
 TEST(AnswerLines, FilesMayOpenWithAHeader) {
@@ -87,7 +142,12 @@ TEST(AnswerLines, FilesMayOpenWithAHeader) {
                         << "\n"
                         << R"({"id": "a", "prompt_ids": [1], "ids": [2]})"
                         << "\n";
-    EXPECT_EQ(read_answer_lines(path, rules()).size(), 1U);
+    std::size_t lines = 0;
+    for_each_answer_line(path, rules(), [&](AnswerLine&&) { ++lines; });
+    EXPECT_EQ(lines, 1U);
+    EXPECT_THAT(
+        [&] { for_each_answer_line(path, rules(), [](AnswerLine&&) { throw DataError("no good"); }); },
+        testing::ThrowsMessage<DataError>(HasSubstr("lines.jsonl:2: no good")));
     std::ofstream(path, std::ios::app) << R"({"id": "a", "prompt_ids": [1]})"
                                        << "\n";
     EXPECT_THAT([&] { read_prompt_lines(path, rules()); },

@@ -31,7 +31,7 @@ json message(const char* role, const char* text) { return {{"role", role}, {"con
 
 TEST(PreferenceTexts, EveryFormGivesPromptAndAnswers) {
     const PreferenceText trl = parsed({{"prompt", "p"}, {"chosen", "c"}, {"rejected", "r"}});
-    EXPECT_THAT(trl.prompt, ElementsAre(ChatTurn{"user", "p"}));
+    EXPECT_THAT(trl.prompt, ElementsAre(ChatMessage{"user", "p"}));
     EXPECT_EQ(trl.chosen, "c");
     EXPECT_THAT(trl.rejected, ElementsAre("r"));
 
@@ -39,7 +39,7 @@ TEST(PreferenceTexts, EveryFormGivesPromptAndAnswers) {
         parsed({{"prompt", json::array({message("system", "s"), message("user", "p")})},
                 {"chosen", json::array({message("assistant", "c")})},
                 {"rejected", json::array({message("assistant", "r")})}});
-    EXPECT_THAT(chat.prompt, ElementsAre(ChatTurn{"system", "s"}, ChatTurn{"user", "p"}));
+    EXPECT_THAT(chat.prompt, ElementsAre(ChatMessage{"system", "s"}, ChatMessage{"user", "p"}));
     EXPECT_EQ(chat.chosen, "c");
 
     const PreferenceText scored =
@@ -60,14 +60,14 @@ TEST(PreferenceTexts, EveryFormGivesPromptAndAnswers) {
 
 TEST(PreferenceTexts, TheImplicitPromptIsTheCommonBeginning) {
     const PreferenceText text = parsed({{"chosen", "Q: why? A: because"}, {"rejected", "Q: why? A: bees"}});
-    EXPECT_EQ(text.prompt[0].text, "Q: why? A:");
+    EXPECT_EQ(text.prompt[0].content, "Q: why? A:");
     EXPECT_EQ(text.chosen, " because");
     EXPECT_EQ(text.rejected[0], " bees");
 
     const json shared = message("user", "p");
     const PreferenceText chat = parsed({{"chosen", json::array({shared, message("assistant", "c")})},
                                         {"rejected", json::array({shared, message("assistant", "r")})}});
-    EXPECT_THAT(chat.prompt, ElementsAre(ChatTurn{"user", "p"}));
+    EXPECT_THAT(chat.prompt, ElementsAre(ChatMessage{"user", "p"}));
     EXPECT_EQ(chat.chosen, "c");
 
     // UltraFeedback as TRL binarises it: the prompt as a string beside whole conversations.

@@ -90,8 +90,8 @@ TEST(Generate, LogprobsEqualTheScorePath) {
         const auto requests = mixed_requests();
         const auto found = results(decoder, requests, sampling(1.0));
         for (std::size_t i = 0; i < requests.size(); ++i) {
-            const SequenceScore score = score_answers(decoder, batch_of(requests[i], found[i]),
-                                                      {.vocab_begin = kBegin, .vocab_end = kEnd});
+            const SequenceScore score =
+                score_answers(decoder, batch_of(requests[i], found[i]), {.softmax = {kBegin, kEnd, {}}});
             EXPECT_NEAR(found[i].logprob_sum, score.logprob_sum_A[0].item<double>(), 1e-4)
                 << architecture << i;
             EXPECT_EQ(found[i].scored_tokens, score.token_count_A[0].item<std::int64_t>());
@@ -227,8 +227,8 @@ TEST(Generate, Bfloat16StaysNearTheScorePath) {
     const auto requests = mixed_requests();
     const auto found = results(decoder, requests, config);
     for (std::size_t i = 0; i < requests.size(); ++i) {
-        const SequenceScore score = score_answers(decoder, batch_of(requests[i], found[i]),
-                                                  {.vocab_begin = kBegin, .vocab_end = kEnd});
+        const SequenceScore score =
+            score_answers(decoder, batch_of(requests[i], found[i]), {.softmax = {kBegin, kEnd, {}}});
         EXPECT_NEAR(found[i].logprob_sum / static_cast<double>(found[i].scored_tokens),
                     score.logprob_sum_A[0].item<double>() / static_cast<double>(found[i].scored_tokens),
                     0.02);
@@ -286,8 +286,7 @@ TEST(Generate, AnyOfSeveralStopIdsEndsAnAnswerEvenOutsideTheRange) {
         if (found[i].finish == "stop") ++ends[ids.back()];
         for (std::size_t t = 0; t + 1 < ids.size(); ++t) EXPECT_TRUE(ids[t] >= 12 && ids[t] != 20) << ids[t];
         const SequenceScore score =
-            score_answers(decoder, batch_of(requests[i], found[i]),
-                          {.vocab_begin = 12, .vocab_end = kEnd, .extra_ids = {4, 7}});
+            score_answers(decoder, batch_of(requests[i], found[i]), {.softmax = {12, kEnd, {4, 7}}});
         ASSERT_EQ(found[i].token_logprobs.size(), ids.size());
         for (std::size_t t = 0; t < ids.size(); ++t)
             EXPECT_NEAR(found[i].token_logprobs[t], score.logprob_N[t].item<double>(), 1e-4);

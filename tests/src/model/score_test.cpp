@@ -108,17 +108,19 @@ TEST(ScoreAnswers, GradientsReachEveryWeightAndOnlyWhenAsked) {
 TEST(ScoreAnswers, RefusesALabelOutsideTheRange) {
     const Decoder decoder = lively_decoder(small_config("qwen2"), 1, at::kFloat);
     const PackedBatch batch = pack_records({{{1, 2}, {{{20, 21, 9}, {}}}}}, true);
-    EXPECT_THAT([&] { score_answers(decoder, batch, {.vocab_begin = 10, .vocab_end = 30}); },
-                testing::ThrowsMessage<DataError>(
-                    testing::AllOf(testing::HasSubstr("scored position 2"), testing::HasSubstr("the id 9"))));
+    EXPECT_THAT(
+        [&] {
+            score_answers(decoder, batch, {.softmax = {10, 30, {}}});
+        },
+        testing::ThrowsMessage<DataError>(
+            testing::AllOf(testing::HasSubstr("scored position 2"), testing::HasSubstr("the id 9"))));
 }
 
 TEST(ScoreAnswers, ExtraIdsJoinTheSoftmaxOfTheRange) {
     Decoder decoder = lively_decoder(small_config("qwen2"), 1, at::kDouble);
     const PackedBatch batch = pack_records({{{1, 2}, {{{20, 21, 9, 3}, {}}}}}, true);
     set_requires_grad(decoder, true);
-    const SequenceScore score =
-        score_answers(decoder, batch, {.vocab_begin = 10, .vocab_end = 30, .extra_ids = {9, 3}});
+    const SequenceScore score = score_answers(decoder, batch, {.softmax = {10, 30, {9, 3}}});
     const at::Tensor columns = at::cat({at::arange(10, 30), at::tensor({9, 3})});
     const at::Tensor logits =
         decoder_hidden(decoder, batch).index_select(0, batch.row_N).matmul(head_weight(decoder).t());

@@ -14,13 +14,13 @@ namespace {
 struct ScoreTokens : testing::Test {
     Decoder policy = lively_decoder(small_config("qwen2"), 1, at::kDouble);
     Decoder reference = lively_decoder(small_config("qwen2"), 2, at::kDouble);
-    ScoreConfig config{.vocab_begin = 0, .vocab_end = 31, .head_chunk_rows = 13, .keep_hidden = true};
+    ScoreConfig config{.softmax = {0, 31, {}}, .head_chunk_rows = 13, .keep_hidden = true};
     PackedBatch batch = pack_records(mixed_records(3, 31), true);
 
     at::Tensor logits_of(const Decoder& decoder) const {
         return decoder_hidden(decoder, batch)
             .index_select(0, batch.row_N)
-            .matmul(head_weight(decoder).slice(0, config.vocab_begin, config.vocab_end).t());
+            .matmul(head_weight(decoder).slice(0, config.softmax.begin, config.softmax.end).t());
     }
     HeadRows rows_of(const Decoder& decoder) const {
         return head_rows_of(decoder, score_answers(decoder, batch, config));
@@ -61,6 +61,16 @@ TEST_F(ScoreTokens, ExtrapolatedLogitsMoveAwayFromTheReferenceAndBack) {
     const at::Tensor logits = 1.25 * logits_of(policy) - 0.25 * logits_of(reference);
     const at::Tensor expected = at::log_softmax(logits, 1).gather(1, batch.label_N.unsqueeze(1)).squeeze(1);
     EXPECT_TRUE(close(at_e(0.25), expected, 1e-10));
+}
+
+TEST_F(ScoreTokens, ExtraIdsAreColumnsLikeOthers) {
+    const HeadRows own = rows_of(policy), other = rows_of(reference);
+    ScoreConfig apart = config;  // the same ids in another order
+    apart.softmax = {4, 31, {2, 0, 3, 1}};
+    EXPECT_TRUE(close(head_log_sum_squares(own, apart), head_log_sum_squares(own, config), 1e-10));
+    EXPECT_TRUE(close(head_kl(own, other, apart), head_kl(own, other, config), 1e-10));
+    EXPECT_TRUE(close(head_extrapolated_logprobs(own, other, batch.label_N, 0.3, apart),
+                      head_extrapolated_logprobs(own, other, batch.label_N, 0.3, config), 1e-10));
 }
 
 TEST_F(ScoreTokens, RowsMustHaveBeenKept) {

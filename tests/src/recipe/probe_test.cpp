@@ -117,8 +117,7 @@ SftData training_data() {
         }
         return groups;
     };
-    data.vocab_begin = small_vocabulary().next();
-    data.vocab_end = small_vocabulary().size();
+    data.softmax = {small_vocabulary().next(), small_vocabulary().size(), {}};
     data.code_begin = small_vocabulary().codec_start();
     data.code_end = small_vocabulary().size();
     return data;

@@ -58,6 +58,32 @@ TEST(Recipe, EveryTasksRecipeReads) {
     }
 }
 
+TEST(Recipe, ACheckpointTakesThePlaceOfTheShape) {
+    const auto error_of = [](const std::vector<std::string>& overrides) -> std::string {
+        try {
+            read_recipe({LINVOX_SOURCE_DIR "/recipes/math/lpo.toml", "", overrides});
+        } catch (const ConfigError& error) {
+            return error.what();
+        }
+        return "no error";
+    };
+    EXPECT_THAT(error_of({"model.start=somewhere"}), testing::HasSubstr("leave its keys out"));
+    EXPECT_THAT(error_of({"sft.steps=0"}), testing::HasSubstr("model.start names none"));
+    EXPECT_THAT(error_of({"sft.lora.rank=4"}), testing::HasSubstr("train parts of a checkpoint"));
+    EXPECT_THAT(error_of({"model.template=chatml"}), testing::HasSubstr("model.template belongs to"));
+    EXPECT_THAT(error_of({"model.template=chatlm"}), testing::HasSubstr("did you mean 'chatml'?"));
+    EXPECT_THAT(error_of({"model.template=own"}), testing::HasSubstr("belong together"));
+    EXPECT_THAT(error_of({"model.codec_only=true"}), testing::HasSubstr("unknown key 'model.codec_only'"));
+    for (const char* name : {"spark", "llasa", "orpheus", "unitts"}) {
+        const std::filesystem::path file =
+            std::string(LINVOX_SOURCE_DIR "/recipes/checkpoint/") + name + ".toml";
+        const RecipeConfig config = read_recipe({file, "", {}});
+        EXPECT_EQ(config.model.start.chat_template, name);
+        EXPECT_EQ(config.sft.steps, 0);
+        EXPECT_EQ(config.align.at(0).train.lora.rank, 16);
+    }
+}
+
 TEST(Recipe, AKeyOfAnotherTaskIsUnknown) {
     const std::filesystem::path math = LINVOX_SOURCE_DIR "/recipes/math/lpo.toml";
     const auto error_of = [&](const std::string& override_text) -> std::string {

@@ -15,7 +15,7 @@ const std::vector<std::string> kTexts = {"Mia has 37 shells.", "37 + 8 = 45\n###
 
 TEST(TextEncoder, PromptIsAPrefixThatEndsInTheAssistantsRole) {
     const TextEncoder encoder = TextEncoder::from_words(kTexts);
-    const std::vector<ChatTurn> prompt = {{"user", kTexts[0]}};
+    const std::vector<ChatMessage> prompt = {{"user", kTexts[0]}};
     const SequenceGroup group = encoder.group("a", prompt, kTexts[1]);
     EXPECT_EQ(group.prompt_ids.front(), TextEncoder::bos);
     EXPECT_EQ(group.prompt_ids[1], 4);
@@ -41,6 +41,34 @@ TEST(TextEncoder, SavedAndLoadedAlike) {
         EXPECT_EQ(again.answer_ids(kTexts[0]), encoder.answer_ids(kTexts[0]));
         EXPECT_EQ(again.text(again.answer_ids(kTexts[0])), kTexts[0]);
     }
+}
+
+TEST(TextEncoder, SpeaksAsACheckpointDoes) {
+    const auto folder = std::filesystem::path(testing::TempDir()) / "checkpoint_encoder";
+    std::filesystem::remove_all(folder);
+    ensure_directory(folder / "model");
+    const std::filesystem::path golden = LINVOX_SOURCE_DIR "/tests/golden/tokenizers/qwen2/tokenizer.json";
+    write_file_atomic(folder / "model/tokenizer.json", read_file(golden));
+    write_file_atomic(folder / "model/config.json",
+                      R"({"architectures": ["Qwen2ForCausalLM"], "model_type": "qwen2", "vocab_size": 980,
+                          "hidden_size": 8, "num_hidden_layers": 1, "num_attention_heads": 2,
+                          "intermediate_size": 12, "rms_norm_eps": 1e-6, "eos_token_id": 900})");
+    StartConfig start;
+    start.directory = folder / "model";
+    start.chat_template = "chatml";
+    TextEncoder::from_checkpoint(start).save(folder);
+    std::filesystem::remove_all(folder / "model");  // the run's copy is enough
+    const TextEncoder encoder = TextEncoder::load(folder);
+    EXPECT_EQ(encoder.size(), 980);
+    EXPECT_EQ(encoder.stop_ids(), (std::vector<std::int32_t>{902, 900}));
+    EXPECT_EQ(encoder.softmax(), (SoftmaxRange{0, 980, {}}));
+    const std::vector<std::int32_t> answer = encoder.answer_ids("Hello.");
+    EXPECT_EQ(answer.back(), 902);
+    std::vector<std::int32_t> sampled = answer;
+    sampled.insert(sampled.begin(), 975);  // a row without a token
+    EXPECT_EQ(encoder.text(sampled), "Hello.");
+    EXPECT_EQ(encoder.plan({{"user", "Hi"}}).prompt_ids, encoder.prompt_ids({{"user", "Hi"}}));
+    EXPECT_EQ(encoder.restrict({}).control_ids, 0);
 }
 
 TEST(TextEncoder, NamesWhatItDoesNotKnow) {

@@ -25,14 +25,13 @@ struct AlignFixture : testing::Test {
         data.train = toy::pairs(20);
         data.held_out = toy::pairs(7, 2);
         for (PreferenceRecord& record : data.held_out) record.info.id = "held_out_" + record.info.id;
-        data.vocab_begin = toy::kCodes;
-        data.vocab_end = toy::kVocabulary;
+        data.softmax = {toy::kCodes, toy::kVocabulary, {}};
         score_reference();
     }
     void score_reference(ReferenceDetail detail = ReferenceDetail::sums, std::int64_t token_budget = 200) {
         std::vector<SequenceGroup> all = toy::groups(data.train);
         for (const SequenceGroup& group : toy::groups(data.held_out)) all.push_back(group);
-        const ScoreConfig score = align_score_config({}, data.vocab_begin, data.vocab_end);
+        const ScoreConfig score = align_score_config({}, data.softmax);
         data.reference = linvox::score_reference(toy::decoder(), all, score, token_budget, detail);
     }
     TrainRun run(const std::filesystem::path& checkpoints = {}, bool resume = false,

@@ -136,7 +136,7 @@ TEST_F(MovingReference, ActivationCheckpointingChangesNoBit) {
     train_align(plain, data, config, run());
     const std::vector<double> expected = losses();
     config.activation_checkpointing = true;
-    EXPECT_TRUE(align_score_config(config, 0, 0).forward.checkpoint_layers);
+    EXPECT_TRUE(align_score_config(config, {}).forward.checkpoint_layers);
     steps.clear();
     train_align(checkpointed, data, config, run());
     EXPECT_EQ(losses(), expected);

@@ -26,7 +26,7 @@ struct Gates : testing::Test {
     Decoder decoder = toy::decoder();
     std::vector<PreferenceRecord> records = toy::pairs(6, 2);
     std::vector<SequenceGroup> groups = toy::groups(records);
-    ScoreConfig score{.vocab_begin = toy::kCodes, .vocab_end = toy::kVocabulary};
+    ScoreConfig score{.softmax = {toy::kCodes, toy::kVocabulary, {}}};
     Packer good = [](const Members& members) { return pack(members); };
 
     ReferenceScores reference_of(const Decoder& model, const Packer& packer) const {
@@ -51,6 +51,13 @@ LossConfig loss_of(const std::string& kind) {
     LossConfig config;
     config.main.kind = kind;
     return config;
+}
+
+TEST_F(Gates, PassWithAStopIdOutsideTheRange) {
+    score.softmax.extra_ids = {3};
+    for (SequenceGroup& group : groups)
+        for (TokenSequence& answer : group.answers) answer.ids.push_back(3);
+    EXPECT_NO_THROW(require_gates(check_masks(decoder, groups, score, good)));
 }
 
 TEST_F(Gates, PassOnASoundRun) {

@@ -93,7 +93,7 @@ struct PlainContrast {
     }
     ReferenceScores scores(const Decoder& model, const AlignData& data) const {
         return score_reference(model, toy::groups(data.train),
-                               align_score_config({}, data.vocab_begin, data.vocab_end), 200,
+                               align_score_config({}, data.softmax), 200,
                                ReferenceDetail::tokens);
     }
 };

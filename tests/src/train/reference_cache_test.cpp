@@ -19,7 +19,7 @@ struct Cache : testing::Test {
     fs::path path = fs::path(testing::TempDir()) / "reference.jsonl";
     Decoder decoder = toy::decoder();
     std::vector<SequenceGroup> groups = toy::groups(toy::pairs(12, 2));
-    ScoreConfig score{.vocab_begin = toy::kCodes, .vocab_end = toy::kVocabulary};
+    ScoreConfig score{.softmax = {toy::kCodes, toy::kVocabulary, {}}};
     std::map<std::string, std::string> identity = reference_identity(decoder, score, {{"vocabulary", "v1"}});
     ReferenceCounts counts;
 
@@ -133,7 +133,7 @@ TEST_F(Cache, AnotherIdentityIsRefusedWithFieldAndValues) {
     const Decoder other = toy::decoder(4);
     EXPECT_NE(reference_identity(other, score, {})["model"], identity["model"]);
     ScoreConfig wider = score;
-    wider.vocab_begin = 0;
+    wider.softmax.begin = 0;
     const auto changed = reference_identity(decoder, wider, {{"vocabulary", "v2"}});
     try {
         read_reference(path, changed);

@@ -7,6 +7,8 @@
 #include <cmath>
 
 #include "src/base/log.h"
+#include "src/model/lora.h"
+#include "src/model/model_directory.h"
 #include "src/model/torch_compat.h"
 #include "tests/src/train/toy_model.h"
 
@@ -29,8 +31,7 @@ SftData data_of() {
     };
     Rng rng(99);
     data.validation = data.epoch(0, rng);
-    data.vocab_begin = toy::kCodes;
-    data.vocab_end = toy::kVocabulary;
+    data.softmax = {toy::kCodes, toy::kVocabulary, {}};
     return data;
 }
 
@@ -65,6 +66,30 @@ struct Log {
     }
 };
 
+TEST(Sft, TrainsAnAdapterOrTheWeightsThatAreNotFrozen) {
+    const SftData data = data_of();
+    SftConfig config = config_of(40);
+    config.lora.rank = 4;
+    config.lora.dora = true;
+    config.lora.dropout = 0.05;
+    Decoder adapted = toy::decoder();
+    Log log;
+    train_sft(adapted, data, config, log.run());
+    ASSERT_TRUE(adapted.has_lora());
+    EXPECT_EQ(decoder_digest(without_lora(adapted)), decoder_digest(toy::decoder()));
+    EXPECT_LT(log.losses.back(), log.losses.front() - 0.3);
+
+    config = config_of(5);
+    config.freeze = {"*.mlp.*", "model.embed_tokens.*"};
+    Decoder frozen = toy::decoder();
+    const Decoder before = toy::decoder();
+    train_sft(frozen, data, config, log.run());
+    EXPECT_TRUE(at::equal(frozen.layers[0].up_weight_FD, before.layers[0].up_weight_FD));
+    EXPECT_TRUE(at::equal(frozen.embedding_VD, before.embedding_VD));
+    EXPECT_FALSE(at::equal(frozen.layers[0].q_weight_QD, before.layers[0].q_weight_QD));
+    EXPECT_FALSE(frozen.layers[0].q_weight_QD.requires_grad());
+}
+
 TEST(Sft, LearnsRisingCodes) {
     Decoder decoder = toy::decoder();
     const SftData data = data_of();
@@ -77,7 +102,7 @@ TEST(Sft, LearnsRisingCodes) {
     ASSERT_EQ(log.evaluations.size(), 3U);
     // Only the first code of an answer is left to chance: ln 16 over 8.5 tokens is 0.33 nats each.
     EXPECT_LT(log.evaluations.back(), 0.6);
-    const ScoreConfig score{.vocab_begin = data.vocab_begin, .vocab_end = data.vocab_end};
+    const ScoreConfig score{.softmax = data.softmax};
     EXPECT_NEAR(validation_loss(decoder, data.validation, score, 60), result.best_loss, 1e-6);
     EXPECT_FALSE(decoder.embedding_VD.requires_grad());
 }

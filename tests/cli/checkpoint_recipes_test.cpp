@@ -1,0 +1,207 @@
+// The recipes for published speech models, through the program, on small models of the same layout: they
+// align from text, and the result has the checkpoint's form.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+
+#include "tests/cli/model_files.h"
+#include "tests/cli/program.h"
+
+namespace linvox::test {
+namespace {
+
+namespace fs = std::filesystem;
+using nlohmann::json;
+using testing::HasSubstr;
+
+SpeechShape spark() {
+    return {.name = "spark",
+            .architecture = "qwen2",
+            .marks = {"<|task_tts|>", "<|start_content|>", "<|end_content|>", "<|start_global_token|>",
+                      "<|end_global_token|>", "<|start_semantic_token|>", "<|end_semantic_token|>"},
+            .code_patterns = {"<|bicodec_global_N|>", "<|bicodec_semantic_N|>"},
+            .codes = 32,
+            .spare_rows = 7,
+            .end = "<|im_end|>"};
+}
+
+SpeechShape llasa() {
+    return {
+        .name = "llasa",
+        .architecture = "llama",
+        .rope_llama3 = true,
+        .shards = 2,
+        .marks = {"<|start_header_id|>", "<|end_header_id|>", "<|TEXT_UNDERSTANDING_START|>",
+                  "<|TEXT_UNDERSTANDING_END|>", "<|SPEECH_GENERATION_START|>", "<|SPEECH_GENERATION_END|>"},
+        .code_patterns = {"<|s_N|>"},
+        .codes = 64,
+        .end = "<|eot_id|>"};
+}
+
+/// <custom_token_0> to <custom_token_9> are marks, seven streams of 8 codes follow, and one token more.
+SpeechShape orpheus() {
+    return {.name = "orpheus",
+            .architecture = "llama",
+            .rope_llama3 = true,
+            .shards = 3,
+            .dtype = "F32",
+            .code_patterns = {"<custom_token_N>"},
+            .codes = 10 + 7 * 8 + 1,
+            .spare_rows = 12,
+            .end = "<|eot_id|>"};
+}
+
+SpeechShape unitts() {
+    return {.name = "unitts",
+            .architecture = "qwen2",
+            .tied = false,
+            .shards = 2,
+            .code_patterns = {"<|g0r0_N|>"},
+            .codes = 48,
+            .spare_rows = 5,
+            .end = "<|endoftext|>"};
+}
+
+/// Codes of an answer: those of chosen answers are even, of rejected ones odd.
+std::string codes(const SpeechShape& shape, int pair, bool chosen) {
+    std::string text;
+    for (int i = 0; i < 6 + pair % 3; ++i) {
+        const bool frames = shape.name == "orpheus";
+        const int number =
+            frames ? 10 + 8 * (i % 7) + 2 * ((pair + i) % 4) : 2 * ((pair + 3 * i) % (shape.codes / 2));
+        std::string code = shape.code_patterns.back();
+        text += code.replace(code.find('N'), 1, std::to_string(number + (chosen ? 0 : 1)));
+    }
+    return text;
+}
+
+json pair_of(const SpeechShape& shape, int pair) {
+    const std::string text = "say number " + std::to_string(pair), good = codes(shape, pair, true),
+                      bad = codes(shape, pair, false);
+    const json chosen = {{{"role", "assistant"}, {"content", good}}},
+               rejected = {{{"role", "assistant"}, {"content", bad}}};
+    if (shape.name == "spark")
+        return {{"prompt",
+                 {{{"role", "user"}, {"content", text}},
+                  {{"role", "speaker"}, {"content", "<|bicodec_global_3|><|bicodec_global_4|>"}}}},
+                {"chosen", good},
+                {"rejected", bad}};
+    if (shape.name == "unitts")
+        return {
+            {"prompt", {{{"role", "system"}, {"content", "speak"}}, {{"role", "user"}, {"content", text}}}},
+            {"chosen", chosen},
+            {"rejected", rejected}};
+    if (shape.name == "llasa")
+        return {
+            {"instruction", text},
+            {"completions",
+             {{{"response", bad}, {"overall_score", 0.2}}, {{"response", good}, {"overall_score", 0.9}}}}};
+    return {{"prompt", text}, {"chosen", good}, {"rejected", {bad, bad.substr(bad.find('>') + 1)}}};
+}
+
+struct Published {
+    SpeechShape shape;
+    std::string says;  // the ids of the softmax
+};
+
+class CheckpointRecipes : public testing::TestWithParam<Published> {
+protected:
+    fs::path folder = test_folder(), model = write_speech_model(folder, GetParam().shape);
+
+    Outcome run(const std::string& options = "") const {
+        std::string lines;
+        for (int pair = 0; pair < 24; ++pair) lines += pair_of(GetParam().shape, pair).dump() + "\n";
+        write_text(folder / "pairs.jsonl", lines);
+        return linvox("run " LINVOX_SOURCE_DIR "/recipes/checkpoint/" + GetParam().shape.name +
+                      ".toml --set data.valid_share=0.2 --set model.start=" + model.string() +
+                      " --set data.manifest=" + (folder / "pairs.jsonl").string() + " --run " +
+                      (folder / "run").string() + options);
+    }
+    /// Every file below the model is there again; weights in the same places, the others byte for byte.
+    void expect_same_form(const fs::path& saved) const {
+        for (const auto& entry : fs::recursive_directory_iterator(model)) {
+            if (!entry.is_regular_file()) continue;
+            const fs::path name = fs::relative(entry.path(), model);
+            ASSERT_TRUE(fs::exists(saved / name)) << name;
+            if (name.extension() == ".safetensors")
+                EXPECT_EQ(json::parse(safetensors_header(saved / name)),
+                          json::parse(safetensors_header(model / name)));
+            else
+                EXPECT_EQ(read_text(saved / name), read_text(model / name)) << name;
+        }
+    }
+};
+
+TEST_P(CheckpointRecipes, AlignTheShapeAndKeepItsForm) {
+    const Outcome outcome = run();
+    ASSERT_EQ(outcome.code, 0) << outcome.output;
+    EXPECT_THAT(outcome.output, HasSubstr(GetParam().says));
+    EXPECT_THAT(outcome.output, HasSubstr("pairs.accuracy"));
+    const fs::path aligned = folder / "run/stages/align/lpo";
+    expect_same_form(aligned / "model");
+    EXPECT_TRUE(fs::exists(aligned / "adapter/adapter_model.safetensors"));
+    std::size_t changed = 0;
+    for (const auto& entry : fs::directory_iterator(model))
+        if (entry.path().extension() == ".safetensors")
+            changed += read_text(entry.path()) != read_text(aligned / "model" / entry.path().filename());
+    EXPECT_GT(changed, 0U);
+}
+
+TEST_P(CheckpointRecipes, SftOfAnAdapterComesFirstWhereAskedFor) {
+    const Outcome outcome = run(" --set sft.steps=3 --set sft.lora.rank=4 --set sft.lora.dora=true");
+    ASSERT_EQ(outcome.code, 0) << outcome.output;
+    const fs::path sft = folder / "run/stages/sft";
+    EXPECT_FALSE(fs::is_symlink(sft / "model"));
+    expect_same_form(sft / "model");
+    expect_same_form(folder / "run/stages/align/lpo/model");
+    EXPECT_THAT(read_text(sft / "adapter/adapter_config.json"), HasSubstr("\"use_dora\": true"));
+}
+
+INSTANTIATE_TEST_SUITE_P(Recipes, CheckpointRecipes,
+                         testing::Values(Published{spark(), "softmax over 1039:1071+"},
+                                         Published{llasa(), "softmax over 1006:1070+"},
+                                         Published{orpheus(), "softmax over 1010:1066+"},
+                                         Published{unitts(), "softmax over all ids"}),
+                         [](const auto& given) { return given.param.shape.name; });
+
+TEST(CheckpointRecipe, CodesOutsideTheSoftmaxAreNamedWithTheirLine) {
+    const fs::path folder = test_folder(), model = write_speech_model(folder, llasa());
+    write_text(folder / "pairs.jsonl",
+               json{{"prompt", "say"}, {"chosen", "<|s_1|>"}, {"rejected", "<|s_2|>"}}.dump() + "\n" +
+                   json{{"prompt", "say"}, {"chosen", "<|s_1|>"}, {"rejected", "a word"}}.dump() + "\n");
+    const std::string recipe =
+        std::string("run " LINVOX_SOURCE_DIR "/recipes/checkpoint/llasa.toml --set model.start=") +
+        model.string() + " --set data.manifest=" + (folder / "pairs.jsonl").string() + " --run " +
+        (folder / "run").string();
+    const Outcome outcome = linvox(recipe);
+    EXPECT_EQ(outcome.code, 2);
+    EXPECT_THAT(outcome.output,
+                testing::AllOf(HasSubstr("pairs.jsonl:2: rejected: token 1"), HasSubstr("1006:1070")));
+    const Outcome other = linvox(recipe + " --set model.template=chatml");
+    EXPECT_EQ(other.code, 2);
+    EXPECT_THAT(other.output, HasSubstr("'chatml' has '<|im_start|>', which is no token of"));
+}
+
+TEST(CheckpointRecipe, StagesWithoutWeightsAreSkippedWhenOnlyWeightsChange) {
+    const fs::path folder = test_folder(), model = write_speech_model(folder, orpheus());
+    std::string lines;
+    for (int pair = 0; pair < 12; ++pair) lines += pair_of(orpheus(), pair).dump() + "\n";
+    write_text(folder / "pairs.jsonl", lines);
+    const std::string recipe =
+        std::string("run " LINVOX_SOURCE_DIR "/recipes/checkpoint/orpheus.toml --set model.start=") +
+        model.string() + " --set data.manifest=" + (folder / "pairs.jsonl").string() + " --run " +
+        (folder / "run").string();
+    ASSERT_EQ(linvox(recipe).code, 0);
+    std::string weights = read_text(model / "model-00001-of-00003.safetensors");
+    weights[weights.size() - 3] = static_cast<char>(weights[weights.size() - 3] + 1);
+    write_text(model / "model-00001-of-00003.safetensors", weights);
+    const std::string again = linvox(recipe).output;
+    for (const char* stage : {"prepare", "pairs"})
+        EXPECT_THAT(again, HasSubstr(std::string("[") + stage + "] unchanged, skipped"));
+    for (const char* stage : {"sft", "reference", "align"})
+        EXPECT_THAT(again, HasSubstr(std::string("[") + stage + "] done in"));
+}
+
+}  // namespace
+}  // namespace linvox::test
