@@ -5,6 +5,7 @@
 #include "src/base/files.h"
 #include "src/base/jsonl.h"
 #include "src/recipe/text_encoder.h"
+#include "src/recipe/transcripts.h"
 #include "src/text/vocabulary.h"
 
 namespace linvox {
@@ -29,6 +30,11 @@ AlignInputs load_align_inputs(const StageContext& context) {
         const Vocabulary vocabulary = Vocabulary::load(prepare / "vocabulary.json");
         inputs.vocab_begin = vocabulary.next();
         inputs.vocab_end = vocabulary.size();
+    } else if (context.config.task == "asr") {
+        const Vocabulary vocabulary = Vocabulary::load(prepare / "vocabulary.json");
+        const Span range = transcript_range(vocabulary, transcript_layout(context.config));
+        inputs.vocab_begin = range.begin;
+        inputs.vocab_end = range.end;
     } else if (context.config.task == "checkpoint") {
         inputs.vocab_end = read_json(prepare / "vocabulary.json").at("size");
     } else {
