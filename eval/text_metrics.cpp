@@ -4,6 +4,7 @@
 #include <array>
 #include <set>
 
+#include "eval/edit_rate.h"
 #include "src/base/text.h"
 #include "src/text/math_answer.h"
 
@@ -21,6 +22,14 @@ MetricValue score_flexible(const TextAnswer& a) { return is_right_by(a, AnswerFi
 
 MetricValue score_steps(const TextAnswer& a) {
     return metric_value(wrong_equations(a.text).empty() ? 1 : 0, 1);
+}
+
+/// Edits between the words of the answer and of the gold answer.
+MetricValue score_word_errors(const TextAnswer& a) {
+    if (a.gold.empty()) return metric_null("not_applicable");
+    const EditCounts edits = word_edits(a.gold, a.text);
+    return metric_value(100.0 * static_cast<double>(edits.errors()),
+                        static_cast<double>(edits.reference_length()));
 }
 
 MetricValue score_stopped(const TextAnswer& a) {
@@ -114,6 +123,10 @@ const std::array kTextMetrics{
                score_flexible, true},
     TextMetric{"math.steps", "all steps hold", "", Better::up, "math", false,
                "1 if every written equation a op b = c is true.", score_steps, true},
+    TextMetric{"asr.per", "unit error rate", "%", Better::down, "asr", true,
+               "Substituted, deleted and inserted text units (phones, letters) over the units of the right "
+               "transcript.",
+               score_word_errors},
     TextMetric{"pref.ranking", "pairs ranked right", "", Better::up, "text", true,
                "Share of a prompt's held-out pairs whose preferred answer has the larger mean "
                "log-probability per token "

@@ -24,8 +24,8 @@ struct TextAnswer {
     std::string text;
     std::vector<std::int32_t> tokens;  // of the answer, end token included
     std::string finish;                // "stop", "length"; "" when it was not sampled
-    std::string gold;                  // the final answer wanted; "" where the task has none
-    double logprob_sum = 0;            // of the tokens, under the model that gave them
+    std::string gold;        // the final answer wanted, or the right transcript; "" where the task has none
+    double logprob_sum = 0;  // of the tokens, under the model that gave them
     double reference_logprob_sum = 0;  // the same under the start model
     std::vector<PairLogprobs> pairs;   // of the prompt's test pairs; empty where the task has none
     bool is_start = false;  // the start model itself: rewards are differences to it and do not apply
@@ -34,7 +34,7 @@ struct TextAnswer {
 struct TextMetric {
     std::string_view id, label, unit;
     Better better = Better::none;
-    std::string_view task;  // "math", "text" or "" for both
+    std::string_view task;  // "math", "text", "asr" or "" for all
     bool headline = false;
     std::string_view doc;
     MetricValue (*score)(const TextAnswer&) = nullptr;

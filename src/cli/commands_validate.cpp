@@ -21,7 +21,8 @@ Tokenise tokenise_with(const std::filesystem::path& model) {
 int command_validate(const ValidateArguments& arguments) {
     LINVOX_REQUIRE(arguments.fix.empty() || !std::filesystem::exists(arguments.fix), UserError,
                    "--fix {}: the file exists; name a new one", arguments.fix.string());
-    const ValidationReport report = validate_file(arguments.file, tokenise_with(arguments.tokenizer));
+    ValidationReport report = validate_file(arguments.file, tokenise_with(arguments.tokenizer));
+    if (std::filesystem::is_directory(arguments.tokenizer)) find_pad_is_end(report, arguments.tokenizer);
     fmt::print("{}", validation_text(report, arguments.file, arguments.most));
     if (arguments.fix.empty()) return report.count(Severity::error) > 0 ? 2 : 0;
     LINVOX_REQUIRE(!report.form.starts_with("linvox "), UserError,

@@ -11,7 +11,7 @@
 namespace linvox {
 namespace {
 
-const Choices kPerturbKinds = {"repeat", "drop", "shuffle", "cut_tail", "insert_silence"};
+const Choices kPerturbKinds = {"repeat", "drop", "shuffle", "cut_tail", "insert_silence", "substitute"};
 
 }  // namespace
 

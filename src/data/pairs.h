@@ -26,11 +26,12 @@ struct PairMetric {
 };
 
 struct PerturbConfig {
-    std::vector<std::string> kinds;  // repeat, drop, shuffle, cut_tail, insert_silence; empty: off
-    double share = 0.25;             // largest share of all pairs that a perturbation makes
-    double span_share = 0.25;        // length of the damaged span, in parts of the answer
-    std::int64_t frame_size = 1;     // codes per frame; spans are whole frames
-    std::int64_t silence_id = -1;    // for insert_silence
+    std::vector<std::string>
+        kinds;                     // repeat, drop, shuffle, cut_tail, insert_silence, substitute; empty: off
+    double share = 0.25;           // largest share of all pairs that a perturbation makes
+    double span_share = 0.25;      // length of the damaged span, in parts of the answer
+    std::int64_t frame_size = 1;   // codes per frame; spans are whole frames
+    std::int64_t silence_id = -1;  // for insert_silence
     void visit(ConfigVisitor& v);
 };
 
@@ -48,7 +49,7 @@ struct PairConfig {
     double max_length_ratio = 0;             // of the longer answer to the shorter; 0: no limit
     bool drop_group = false;                 // one invalid candidate drops its prompt
     std::int64_t max_tokens = 0;             // prompt + answer; longer sides are dropped; 0: no limit
-    std::int64_t seed = 0;  // the recipe's; not a key of its own
+    std::int64_t seed = 0;                   // the recipe's; not a key of its own
     PerturbConfig perturb;
     void visit(ConfigVisitor& v);
 };
@@ -118,9 +119,9 @@ void drop_reference_gaps(
     PairResult& result, double max_gap,
     const std::function<double(const PreferenceRecord&, const Candidate&)>& mean_logprob);
 
-/// A damaged copy of an answer that differs from it: repeat, drop, shuffle or cut_tail of codes, or
-/// insert_silence. Damage falls on whole frames of scored runs; given tokens and the last token of a run
-/// (boundary or end) stay. Empty when the answer is too short.
+/// A damaged copy of an answer that differs from it: repeat, drop, shuffle or cut_tail of codes,
+/// insert_silence, or substitute (codes by others of the answer). Damage falls on whole frames of scored
+/// runs; given tokens and the last token of a run (boundary or end) stay. Empty when the answer is too short.
 std::optional<Candidate> perturb(const Candidate& original, const std::string& kind,
                                  const PerturbConfig& config, std::uint64_t seed);
 

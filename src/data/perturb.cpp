@@ -60,9 +60,24 @@ TokenSequence join_runs(const std::vector<Run>& runs, const std::vector<std::int
     return answer;
 }
 
+/// Every code of an answer: what a substitution draws from.
+std::vector<std::int32_t> codes_of(const std::vector<Run>& runs) {
+    std::vector<std::int32_t> codes;
+    for (const Run& run : runs) codes.insert(codes.end(), run.codes.begin(), run.codes.end());
+    return codes;
+}
+
+/// How an answer is damaged: the settings, and what may stand in for a code.
+struct Damage {
+    const std::string& kind;
+    const PerturbConfig& config;
+    const std::vector<std::int32_t>& pool;
+};
+
 /// Frames [begin, begin + count) of the codes, damaged.
-void damage(std::vector<std::int32_t>& codes, const std::string& kind, const PerturbConfig& config,
-            std::int64_t begin, std::int64_t count, Rng& rng) {
+void damage(std::vector<std::int32_t>& codes, const Damage& how, std::int64_t begin, std::int64_t count,
+            Rng& rng) {
+    const auto& [kind, config, pool] = how;
     const std::int64_t size = config.frame_size;
     const auto first = codes.begin() + begin * size, last = codes.begin() + (begin + count) * size;
     if (kind == "repeat") {
@@ -75,6 +90,8 @@ void damage(std::vector<std::int32_t>& codes, const std::string& kind, const Per
     } else if (kind == "insert_silence") {
         codes.insert(first, static_cast<std::size_t>(count * size),
                      static_cast<std::int32_t>(config.silence_id));
+    } else if (kind == "substitute") {
+        std::generate(first, last, [&] { return pool[rng.below(pool.size())]; });
     } else if (kind == "shuffle") {
         std::vector<std::int64_t> order;
         for (std::int64_t i = 0; i < count; ++i) order.push_back(i);
@@ -88,25 +105,26 @@ void damage(std::vector<std::int32_t>& codes, const std::string& kind, const Per
 }
 
 /// Damages one run over `share` of its frames; runs that are too short stay.
-void damage_run(Run& run, const std::string& kind, const PerturbConfig& config, double share, Rng& rng) {
-    const auto frames = static_cast<std::int64_t>(run.codes.size()) / config.frame_size;
+void damage_run(Run& run, const Damage& how, double share, Rng& rng) {
+    const auto frames = static_cast<std::int64_t>(run.codes.size()) / how.config.frame_size;
     // Drop and cut leave one frame; a shuffle needs two.
-    const bool shortens = kind == "drop" || kind == "cut_tail";
-    const std::int64_t least = kind == "shuffle" ? 2 : 1, most = shortens ? frames - 1 : frames;
+    const bool shortens = how.kind == "drop" || how.kind == "cut_tail";
+    const std::int64_t least = how.kind == "shuffle" ? 2 : 1, most = shortens ? frames - 1 : frames;
     if (most < least) return;
     const auto wanted = static_cast<std::int64_t>(std::lround(share * static_cast<double>(frames)));
     const std::int64_t count = std::clamp(wanted, least, most);
     const auto begin = static_cast<std::int64_t>(rng.below(static_cast<std::uint64_t>(frames - count + 1)));
-    damage(run.codes, kind, config, begin, count, rng);
+    damage(run.codes, how, begin, count, rng);
 }
 
-void damage_runs(std::vector<Run>& runs, const std::string& kind, const PerturbConfig& config, Rng& rng) {
-    if (runs.size() == 1) return damage_run(runs[0], kind, config, config.span_share, rng);
+void damage_runs(std::vector<Run>& runs, const Damage& how, Rng& rng) {
+    const auto& [kind, config, pool] = how;
+    if (runs.size() == 1) return damage_run(runs[0], how, config.span_share, rng);
     const auto count = std::clamp<std::size_t>(
         static_cast<std::size_t>(std::lround(config.span_share * static_cast<double>(runs.size()))), 1,
         runs.size());
     const std::size_t begin = kind == "cut_tail" ? runs.size() - count : rng.below(runs.size() - count + 1);
-    for (std::size_t i = begin; i < begin + count; ++i) damage_run(runs[i], kind, config, 0.5, rng);
+    for (std::size_t i = begin; i < begin + count; ++i) damage_run(runs[i], how, 0.5, rng);
 }
 
 }  // namespace
@@ -115,11 +133,12 @@ std::optional<Candidate> perturb(const Candidate& original, const std::string& k
                                  const PerturbConfig& config, std::uint64_t seed) {
     std::vector<std::int32_t> tail;
     const std::vector<Run> runs = split_runs(original.answer, tail);
+    const std::vector<std::int32_t> pool = codes_of(runs);
     constexpr int kAttempts = 20;  // a shuffle of equal frames, or runs of one code, may change nothing
     for (int attempt = 0; attempt < kAttempts; ++attempt) {
         Rng rng(mix_seed(seed, kind, attempt));
         std::vector<Run> damaged = runs;
-        damage_runs(damaged, kind, config, rng);
+        damage_runs(damaged, {kind, config, pool}, rng);
         Candidate candidate;
         candidate.answer = join_runs(damaged, tail);
         if (candidate.answer.ids == original.answer.ids) continue;

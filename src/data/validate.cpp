@@ -279,6 +279,11 @@ const std::vector<ProblemKind>& problem_kinds() {
         {"cut-by-length", Severity::warning,
          "the chosen answer ends in mid-sentence, unlike most of the file", ""},
         {"gold-not-a-number", Severity::warning, "the final answer is compared as text", ""},
+        {"pad-is-end", Severity::warning,
+         "the model pads with its end token: a trainer that masks padding by its id never learns to end. "
+         "Linvox "
+         "masks by length",
+         ""},
         {"wrong-step", Severity::warning, "a worked step does not hold", ""},
     };
     return kinds;
@@ -358,7 +363,9 @@ std::string validation_text(const ValidationReport& report, const std::filesyste
             kind.name, found.size(), kind.doc,
             kind.fix.empty() ? "by hand; --fix leaves it as it is" : "--fix will " + kind.fix);
         for (std::size_t i = 0; i < std::min(most, found.size()); ++i)
-            text += fmt::format("  {}:{}: {}\n", path.string(), found[i]->line, found[i]->detail);
+            text += found[i]->line > 0
+                        ? fmt::format("  {}:{}: {}\n", path.string(), found[i]->line, found[i]->detail)
+                        : fmt::format("  {}\n", found[i]->detail);
         if (found.size() > most) text += fmt::format("  ... {} more\n", found.size() - most);
     }
     return text;

@@ -50,6 +50,10 @@ using Tokenise = std::function<std::vector<std::int32_t>(const std::string&)>;
 /// Reads the whole file, never stops at a problem. DataError only when it cannot be read at all.
 ValidationReport validate_file(const std::filesystem::path& path, const Tokenise& tokenise = {});
 
+/// Adds a finding (line 0) where a model's directory gives padding and end the same token. DataError when one
+/// of its JSON files cannot be read.
+void find_pad_is_end(ValidationReport& report, const std::filesystem::path& model);
+
 /// Counts by kind, then up to `most` findings of each kind as FILE:LINE with the fix.
 std::string validation_text(const ValidationReport& report, const std::filesystem::path& path,
                             std::size_t most = 5);

@@ -4,6 +4,7 @@
 #include "src/base/jsonl.h"
 #include "src/recipe/checkpoint.h"
 #include "src/recipe/text_encoder.h"
+#include "src/recipe/transcripts.h"
 #include "src/text/vocabulary.h"
 
 namespace linvox {
@@ -27,6 +28,10 @@ AlignInputs load_align_inputs(const StageContext& context) {
     if (context.config.task == "tts") {
         const Vocabulary vocabulary = Vocabulary::load(prepare / "vocabulary.json");
         inputs.softmax = {vocabulary.next(), vocabulary.size(), {}};
+    } else if (context.config.task == "asr") {
+        const Vocabulary vocabulary = Vocabulary::load(prepare / "vocabulary.json");
+        const Span range = transcript_range(vocabulary, transcript_layout(context.config));
+        inputs.softmax = {range.begin, range.end, {}};
     } else if (context.config.task == "checkpoint") {
         inputs.softmax = read_checkpoint_vocabulary(prepare / "vocabulary.json").softmax;
     } else {

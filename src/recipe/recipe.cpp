@@ -76,20 +76,25 @@ Stage report_written_row() {
             stage_report_text};
 }
 
+Stage codec_row() {
+    return {"codec",
+            "fit the codec on the training audio and encode every clip",
+            {"seed", "data", "codec"},
+            {},
+            data_files,
+            stage_codec};
+}
+
+Stage prepare_speech_row() {
+    return {"prepare",        "text units, their times in the codes, vocabulary, splits",
+            {"seed", "data"}, {"codec"},
+            text_files,       stage_prepare};
+}
+
 std::vector<Stage> tts_stages() {
     return {
-        {"codec",
-         "fit the codec on the training audio and encode every clip",
-         {"seed", "data", "codec"},
-         {},
-         data_files,
-         stage_codec},
-        {"prepare",
-         "text units, their times in the codes, vocabulary, splits",
-         {"seed", "data"},
-         {"codec"},
-         text_files,
-         stage_prepare},
+        codec_row(),
+        prepare_speech_row(),
         {"sft",
          "train the decoder LM from scratch",
          {"seed", "data", "model", "sft", "splice"},
@@ -135,6 +140,41 @@ std::vector<Stage> tts_stages() {
           "evaluate"},
          {},
          stage_report},
+    };
+}
+
+std::vector<Stage> asr_stages() {
+    return {
+        codec_row(),
+        prepare_speech_row(),
+        {"sft",
+         "train the decoder LM to write down what the codes say",
+         {"seed", "data", "transcript", "model", "sft", "splice"},
+         {"prepare"},
+         {},
+         stage_sft_asr},
+        {"candidates",
+         "sample transcripts of the training clips",
+         {"seed", "data", "transcript", "candidates"},
+         {"prepare", "sft/model"},
+         {},
+         stage_candidates_asr},
+        {"pairs",
+         "score the transcripts and build preference pairs",
+         {"seed", "pairs"},
+         {"prepare", "candidates/candidates.jsonl"},
+         {},
+         stage_pairs_asr},
+        reference_row(),
+        align_row(),
+        {"answer",
+         "write down the held-out clips with every model",
+         {"seed", "data", "transcript", "answer"},
+         {"prepare", "sft/model", "align"},
+         {},
+         stage_answer_asr},
+        evaluate_written_row(),
+        report_written_row(),
     };
 }
 
@@ -259,6 +299,7 @@ std::vector<Stage> checkpoint_stages() {
 
 const std::vector<Task>& tasks() {
     static const std::vector<Task> all = {{"tts", tts_stages()},
+                                          {"asr", asr_stages()},
                                           {"text", text_stages()},
                                           {"math", math_stages()},
                                           {"checkpoint", checkpoint_stages()}};

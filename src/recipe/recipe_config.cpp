@@ -58,6 +58,12 @@ void SpliceConfig::visit(ConfigVisitor& v) {
     v.field("max_codes", max_codes, "codes in a spliced utterance", Range{1, 1e5});
 }
 
+void TranscriptConfig::visit(ConfigVisitor& v) {
+    v.field("chunk_codes", chunk_codes, "codes heard at a time (aligned layout)", Range{1, 1000});
+    v.field("delay_codes", delay_codes, "codes heard beyond the end of a unit before it is written down",
+            Range{0, 1000});
+}
+
 void CandidatesConfig::visit(ConfigVisitor& v) {
     v.field("per_prompt", per_prompt, "samples for each prompt", Range{2, 1000});
     v.field("spliced_prompts", spliced_prompts, "more prompts, spliced from word runs of training clips",
@@ -187,6 +193,25 @@ void visit_written(RecipeConfig& c, ConfigVisitor& v) {
     v.section("alarms", c.alarms, "warnings while a model is trained");
 }
 
+void visit_asr(RecipeConfig& c, ConfigVisitor& v) {
+    WithoutSpeech<ModelSection> model{c.model};
+    WithoutSpeech<AnswerConfig> answer{c.answer};
+    WithoutSpeech<ReportConfig> report{c.report};
+    v.section("data", c.data, "recordings and text");
+    v.section("codec", c.codec, "fit of the audio codec");
+    v.section("transcript", c.transcript, "how codes and text are laid out");
+    v.section("model", model, "shape of the decoder LM");
+    v.section("sft", c.sft, "supervised training from scratch");
+    v.section("splice", c.splice, "augmentation by spliced utterances");
+    v.section("candidates", c.text_candidates, "sampled transcripts of the training clips");
+    v.section("pairs", c.pairs, "preferred and rejected transcripts");
+    v.sections("align", c.align, "the aligned models, all from the same start and pairs");
+    v.section("answer", answer, "held-out clips written down by every model");
+    v.section("report", report, "the report");
+    v.section("log", c.log, "what is written while a model is trained");
+    v.section("alarms", c.alarms, "warnings while a model is trained");
+}
+
 void visit_checkpoint(RecipeConfig& c, ConfigVisitor& v) {
     CheckpointModel model{c.model};
     SftFromWeights sft{c.sft};
@@ -205,8 +230,11 @@ struct TaskSections {
     const char* task;
     void (*visit)(RecipeConfig&, ConfigVisitor&);
 };
-constexpr TaskSections kTaskSections[] = {
-    {"tts", visit_tts}, {"text", visit_written}, {"math", visit_written}, {"checkpoint", visit_checkpoint}};
+constexpr TaskSections kTaskSections[] = {{"tts", visit_tts},
+                                          {"asr", visit_asr},
+                                          {"text", visit_written},
+                                          {"math", visit_written},
+                                          {"checkpoint", visit_checkpoint}};
 
 }  // namespace
 
@@ -246,20 +274,26 @@ void check_align_runs(const std::vector<AlignRun>& runs, std::vector<std::string
 }
 
 void check_pair_metrics(const RecipeConfig& config, std::vector<std::string>& problems) {
-    const std::vector<std::string> known =
-        config.task == "tts" ? judge_metric_names(config.judge) : text_judge_metric_names();
+    const std::vector<std::string> known = config.task == "tts"   ? judge_metric_names(config.judge)
+                                           : config.task == "asr" ? std::vector<std::string>{"per"}
+                                                                  : text_judge_metric_names();
     for (const PairMetric& metric : config.pairs.metrics)
         if (std::find(known.begin(), known.end(), metric.name) == known.end())
             problems.push_back(fmt::format("pairs.metrics: '{}' is not among the judge's scores: {}",
                                            metric.name, join(known, " ")));
 }
 
-void check_tts(const RecipeConfig& config, std::vector<std::string>& problems) {
+/// What holds for both tasks that read recordings.
+void check_recordings(const RecipeConfig& config, std::vector<std::string>& problems) {
     if (config.data.manifest.empty()) problems.push_back("data.manifest is needed");
     if (config.data.layout == "aligned" && config.data.units != "phones" && config.data.alignment.empty())
         problems.push_back(
             "data.layout = 'aligned' needs data.units = 'phones', or unit times in data.alignment");
     check_pair_metrics(config, problems);
+}
+
+void check_tts(const RecipeConfig& config, std::vector<std::string>& problems) {
+    check_recordings(config, problems);
     try {
         find_metrics(config.evaluate.metrics);
     } catch (const UserError& error) {
@@ -328,6 +362,7 @@ void check_answer(const RecipeConfig& config, std::vector<std::string>& problems
 void check(const RecipeConfig& config) {
     std::vector<std::string> problems;
     if (config.task == "tts") check_tts(config, problems);
+    if (config.task == "asr") check_recordings(config, problems);
     if (config.task == "checkpoint") check_checkpoint(config, problems);
     if (config.task == "text") check_text(config, problems);
     if (config.task == "math") check_math(config, problems);
@@ -335,7 +370,7 @@ void check(const RecipeConfig& config) {
     if (config.task == "text" || config.task == "math") check_answer(config, problems);
     check_align_runs(config.align, problems);
     try {
-        if (config.task == "tts" || config.task == "math") check(config.pairs);
+        if (config.task == "tts" || config.task == "asr" || config.task == "math") check(config.pairs);
         ModelConfig shape = config.model.shape;
         shape.vocab_size = 1;  // known once the data are prepared
         check(shape);

@@ -52,6 +52,12 @@ struct SpliceConfig {
     void visit(ConfigVisitor& v);
 };
 
+/// How speech is laid out for a model that writes it down; see src/text/transcript_layout.h.
+struct TranscriptConfig {
+    std::int64_t chunk_codes = 4, delay_codes = 2;
+    void visit(ConfigVisitor& v);
+};
+
 struct CandidatesConfig {
     std::int64_t per_prompt = 6;
     std::int64_t spliced_prompts = 0;
@@ -131,6 +137,7 @@ struct RecipeConfig {
     LogConfig log;  // the last three change what is told of a training, not its result: no stage's key
     AlarmConfig alarms;
     ProbeConfig probe;
+    TranscriptConfig transcript;
     TextDataConfig text_data;
     MathDataConfig math_data;
     CheckpointDataConfig checkpoint;

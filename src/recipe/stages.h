@@ -23,6 +23,11 @@ void stage_synthesise(const StageContext& context);
 void stage_evaluate(const StageContext& context);
 void stage_report(const StageContext& context);
 
+void stage_sft_asr(const StageContext& context);
+void stage_candidates_asr(const StageContext& context);
+void stage_pairs_asr(const StageContext& context);
+void stage_answer_asr(const StageContext& context);
+
 void stage_prepare_text(const StageContext& context);
 void stage_pairs_text(const StageContext& context);
 void stage_prepare_math(const StageContext& context);

@@ -70,9 +70,10 @@ void TextCandidatesConfig::visit(ConfigVisitor& v) {
     v.section("sampling", sampling, "how candidates are sampled");
 }
 
-void AnswerConfig::visit(ConfigVisitor& v) {
-    v.field("splits", splits, "splits that every model answers: test, unseen, valid",
-            {"test", "unseen", "valid"});
+void AnswerConfig::visit(ConfigVisitor& v, bool has_splits) {
+    if (has_splits)
+        v.field("splits", splits, "splits that every model answers: test, unseen, valid",
+                {"test", "unseen", "valid"});
     v.field("samples", samples, "answers to each prompt; with 1 the paired test is McNemar's", Range{1, 100});
     v.section("sampling", sampling, "how held-out prompts are answered, equal for every model");
 }

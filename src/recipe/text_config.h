@@ -63,7 +63,7 @@ struct AnswerConfig {
     std::vector<std::string> splits = {"test"};
     std::int64_t samples = 1;
     TextSampling sampling{{.temperature = 0.0, .max_tokens = 80, .batch_rows = 256}};
-    void visit(ConfigVisitor& v);
+    void visit(ConfigVisitor& v, bool has_splits = true);
 };
 
 struct MathJudgeConfig {

@@ -88,6 +88,42 @@ evaluate_every = 6
     return folder / "recipe.toml";
 }
 
+/// The clips of the speech recipe, written down by a model that hardly learns.
+fs::path write_asr_recipe(const fs::path& folder) {
+    write_micro_recipe(folder);
+    write_text(folder / "recipe.toml", R"(
+task = "asr"
+[data]
+manifest = "manifest.jsonl"
+held_out = ["valid"]
+watch_share = 0.1
+stretches = [1.0]
+shifts = [0]
+[codec]
+codebook_size = 64
+kmeans_iterations = 2
+channels = 16
+mel_steps = 0
+wave_steps = 0
+[sft]
+steps = 12
+evaluate_every = 6
+[candidates]
+per_prompt = 2
+[candidates.sampling]
+max_tokens = 4000
+[pairs]
+chosen_from = "reference"
+[[pairs.metrics]]
+name = "per"
+[pairs.perturb]
+kinds = ["substitute"]
+[answer.sampling]
+max_tokens = 4000
+)" + kModel);
+    return folder / "recipe.toml";
+}
+
 std::string run_of(const fs::path& recipe, const fs::path& run) {
     return "run " + recipe.string() + " --run " + run.string();
 }
@@ -123,6 +159,14 @@ TEST(WrittenRun, LaterRoundsStartFromTheModelBeforeOnOtherPrompts) {
     EXPECT_THAT(first, Not(HasSubstr("prompts-00001")));
     EXPECT_THAT(second, HasSubstr("prompts-00001"));
     EXPECT_THAT(second, Not(HasSubstr("prompts-00000")));
+}
+
+TEST(WrittenRun, AsrEndsWithTableAndReport) {
+    const fs::path folder = test_folder();
+    expect_whole_run(write_asr_recipe(folder), folder / "run", {"asr.per", "data (ceiling)"});
+    const std::string pairs = read_text(folder / "run/stages/pairs/pairs.train.jsonl");
+    EXPECT_THAT(pairs, HasSubstr("perturb substitute"));
+    EXPECT_THAT(pairs, HasSubstr("reference pareto per"));
 }
 
 TEST(WrittenRun, TextEndsWithTableAndReport) {

@@ -21,14 +21,22 @@ TEST(TextMetrics, EveryRowIsComplete) {
         EXPECT_TRUE(ids.insert(row.id).second) << row.id;
         EXPECT_FALSE(row.label.empty() || row.doc.empty()) << row.id;
         EXPECT_TRUE(row.score) << row.id;
-        EXPECT_TRUE(row.task.empty() || row.task == "math" || row.task == "text") << row.id;
+        EXPECT_TRUE(row.task.empty() || row.task == "math" || row.task == "text" || row.task == "asr")
+            << row.id;
     }
-    for (const char* task : {"math", "text"}) {
+    for (const char* task : {"math", "text", "asr"}) {
         const auto rows = text_metrics_of(task);
         EXPECT_TRUE(std::any_of(rows.begin(), rows.end(), [](const TextMetric* row) {
             return row->headline;
         })) << task;
     }
+}
+
+TEST(TextMetrics, UnitErrorsCountAgainstTheRightTranscript) {
+    // HH AH L OW against AH L L IY: HH deleted, L inserted, OW substituted.
+    EXPECT_EQ(score("asr.per", {.text = "AH L L IY", .gold = "HH AH L OW"}).value(), 75);
+    EXPECT_EQ(score("asr.per", {.text = "", .gold = "HH AH"}).value(), 100);
+    EXPECT_FALSE(score("asr.per", {.text = "AH"}).valid());
 }
 
 TEST(TextMetrics, ExactMatchByEveryFilter) {

@@ -42,6 +42,11 @@ TEST(Perturb, EachKindDoesWhatItsNameSays) {
     EXPECT_EQ(size_of("drop"), length - 2);
     EXPECT_EQ(size_of("cut_tail"), length - 2);
     EXPECT_EQ(size_of("insert_silence"), length + 2);
+    const auto substituted = perturb(plain(), "substitute", config_of(0.5), 1)->answer.ids;
+    EXPECT_EQ(substituted.size(), length);
+    EXPECT_NE(substituted, plain().answer.ids);
+    for (const std::int32_t id : substituted)  // by codes of the answer, never by its end
+        EXPECT_TRUE(id >= 10 && id <= (&id == &substituted.back() ? kEnd : 17)) << id;
     auto shuffled = perturb(plain(), "shuffle", config_of(0.5), 1)->answer.ids;
     EXPECT_NE(shuffled, plain().answer.ids);
     std::sort(shuffled.begin(), shuffled.end());

@@ -147,5 +147,25 @@ TEST(Validate, WhatCannotBeReadIsAnError) {
     EXPECT_THROW(validate_file(file_of("")), DataError);
 }
 
+TEST(Validate, AModelThatPadsWithItsEndIsFound) {
+    const auto model = std::filesystem::path(testing::TempDir()) / "validate-pad-model";
+    std::filesystem::create_directories(model);
+    const auto details = [&] {
+        ValidationReport report = validate_file(file_of(kGood));
+        find_pad_is_end(report, model);
+        std::vector<std::string> all;
+        for (const Finding& finding : report.findings) all.push_back(finding.detail);
+        return all;
+    };
+    std::ofstream(model / "config.json") << R"({"pad_token_id": 7, "eos_token_id": [5, 6]})";
+    std::ofstream(model / "tokenizer_config.json") << R"({"pad_token": null, "eos_token": "</s>"})";
+    EXPECT_THAT(details(), IsEmpty());
+    std::ofstream(model / "config.json") << R"({"pad_token_id": 6, "eos_token_id": [5, 6]})";
+    std::ofstream(model / "tokenizer_config.json")
+        << R"({"pad_token": {"content": "</s>"}, "eos_token": "</s>"})";
+    EXPECT_THAT(details(), ElementsAre(HasSubstr("config.json: pad_token_id and eos_token_id are 6"),
+                                       HasSubstr("tokenizer_config.json: pad_token and eos_token")));
+}
+
 }  // namespace
 }  // namespace linvox

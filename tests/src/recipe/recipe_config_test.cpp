@@ -122,7 +122,7 @@ TEST_P(RecipeKeys, AreFrozen) {
     EXPECT_EQ(keys, expected) << "run with LINVOX_UPDATE_GOLDEN=1 when a key is meant to change";
 }
 
-INSTANTIATE_TEST_SUITE_P(Recipe, RecipeKeys, testing::Values("tts", "text", "math", "checkpoint"),
+INSTANTIATE_TEST_SUITE_P(Recipe, RecipeKeys, testing::Values("tts", "asr", "text", "math", "checkpoint"),
                          [](const auto& given) { return std::string(given.param); });
 
 }  // namespace
