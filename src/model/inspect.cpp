@@ -22,8 +22,7 @@ namespace {
 namespace fs = std::filesystem;
 using nlohmann::json;
 
-constexpr std::int64_t kKeptLogits = 64 << 20;  // ScoreConfig::keep_logits_bytes
-constexpr std::int64_t kChunkRows = 1024;       // ScoreConfig::head_chunk_rows
+constexpr std::int64_t kLogits = 64 << 20;  // ScoreConfig::logits_bytes
 
 /// Facts and problems in the making: a part that fails leaves a sentence and no facts.
 struct Inspection {
@@ -181,7 +180,7 @@ MemoryEstimate estimate_memory(const ModelConfig& config, std::int64_t tokens, s
     if (rank > 0) floats += 4 * rank;
     estimate.activations = config.num_layers * tokens * floats * 4;
     const std::int64_t all = scored * config.vocab_size * 4;
-    estimate.logits = all <= kKeptLogits ? 2 * all : 2 * std::min(scored, kChunkRows) * config.vocab_size * 4;
+    estimate.logits = 2 * std::min(all, kLogits);
     return estimate;
 }
 

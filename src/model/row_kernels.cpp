@@ -165,7 +165,8 @@ struct PickLogprobForward {
             T sum = sum_lanes<T>(sums);
             for (std::int64_t j = whole; j < width; ++j) sum += std::exp(logits[j] - maximum);
             job->log_sum_exp[row] = maximum + std::log(sum);
-            job->logprob[row] = logits[job->label[row]] - job->log_sum_exp[row];
+            const std::int64_t label = job->label[row];
+            job->logprob[row] = label < 0 || label >= width ? T{} : logits[label] - job->log_sum_exp[row];
         }
     }
 };
@@ -182,7 +183,8 @@ struct PickLogprobBackward {
                 const Vec<T> probability = exp_of(load(logits + j, width - j) - job->log_sum_exp[row]);
                 store(logits + j, probability * -grad, width - j);
             }
-            logits[job->label[row]] += grad;
+            const std::int64_t label = job->label[row];
+            if (label >= 0 && label < width) logits[label] += grad;
         }
     }
 };

@@ -63,7 +63,7 @@ template <typename T>
 struct PickLogprob {
     std::int64_t width = 0;               // R
     T* logits = nullptr;                  // [N, R]; backward turns them into their gradients
-    const std::int64_t* label = nullptr;  // [N], in [0, R)
+    const std::int64_t* label = nullptr;  // [N]; outside [0, R): logprob 0 and no one-hot
     T* logprob = nullptr;                 // [N]
     T* log_sum_exp = nullptr;             // [N]
     const T* grad_logprob = nullptr;      // [N]

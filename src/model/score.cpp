@@ -5,6 +5,8 @@
 #include <ATen/ops/zeros.h>
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "src/base/error.h"
 
 namespace linvox {
@@ -36,14 +38,18 @@ SequenceScore score_answers(const Decoder& decoder, const PackedBatch& batch, co
     SequenceScore score;
     const at::Tensor head_VD = head_weight(decoder).to(hidden_TD.scalar_type());
     const at::Tensor label_N = batch.label_N.to(device);
+    const auto head_logprobs_of = [&](const at::Tensor& head_RD, const at::Tensor& label, std::int64_t begin,
+                                      std::int64_t end) {
+        const std::int64_t id_bytes = std::max<std::int64_t>(hidden_ND.size(0), 1) * 4;
+        return head_logprobs(hidden_ND, head_RD, label, begin, end,
+                             std::max<std::int64_t>(config.logits_bytes / id_bytes, 1), config.logits_bytes);
+    };
     if (softmax.extra_ids.empty()) {
-        const std::int64_t end = softmax.is_all() ? decoder.config.vocab_size : softmax.end;
-        score.logprob_N = head_logprobs(hidden_ND, head_VD, label_N, softmax.begin, end,
-                                        config.head_chunk_rows, config.keep_logits_bytes);
+        score.logprob_N = head_logprobs_of(head_VD, label_N, softmax.begin,
+                                           softmax.is_all() ? decoder.config.vocab_size : softmax.end);
     } else {
         const at::Tensor rows_RD = softmax_rows(head_VD, softmax);
-        score.logprob_N = head_logprobs(hidden_ND, rows_RD, softmax_columns(label_N, softmax), 0,
-                                        rows_RD.size(0), config.head_chunk_rows, config.keep_logits_bytes);
+        score.logprob_N = head_logprobs_of(rows_RD, softmax_columns(label_N, softmax), 0, rows_RD.size(0));
     }
     if (config.keep_hidden) score.hidden_ND = hidden_ND;
     score.logprob_sum_A =

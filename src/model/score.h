@@ -18,9 +18,9 @@ namespace linvox {
 struct ScoreConfig {
     ForwardOptions forward;
     SoftmaxRange softmax;
-    std::int64_t head_chunk_rows = 1024;        // rows of logits in memory at a time
-    std::int64_t keep_logits_bytes = 64 << 20;  // all logits at most this large stay for backward instead
-    bool keep_hidden = false;                   // hand out hidden_ND too, for score_tokens.h
+    std::int64_t logits_bytes = 64 << 20;  // all logits stay for backward, or so many at a time are computed again
+    std::int64_t head_chunk_rows = 1024;   // rows of logits at a time in score_tokens.h
+    bool keep_hidden = false;              // hand out hidden_ND too, for score_tokens.h
 };
 
 struct SequenceScore {
@@ -35,10 +35,10 @@ struct SequenceScore {
 SequenceScore score_answers(const Decoder& decoder, const PackedBatch& batch, const ScoreConfig& config);
 
 /// logprob_N of labels under softmax(hidden_ND head_VD^T) restricted to [vocab_begin, vocab_end): the head
-/// alone, for callers that hold hidden states. Gradients flow to hidden_ND and head_VD. With
+/// alone, for callers that hold hidden states, `chunk_ids` ids at a time. Gradients flow to hidden_ND and head_VD. With
 /// keep_logits_bytes = 0 the logits are always computed again in backward.
 at::Tensor head_logprobs(const at::Tensor& hidden_ND, const at::Tensor& head_VD, const at::Tensor& label_N,
-                         std::int64_t vocab_begin, std::int64_t vocab_end, std::int64_t chunk_rows,
+                         std::int64_t vocab_begin, std::int64_t vocab_end, std::int64_t chunk_ids,
                          std::int64_t keep_logits_bytes = 0);
 
 }  // namespace linvox

@@ -3,18 +3,23 @@
 #include <ATen/TensorOperators.h>
 #include <ATen/core/grad_mode.h>
 #include <ATen/ops/empty.h>
+#include <ATen/ops/logaddexp.h>
 #include <ATen/ops/logsumexp.h>
 #include <ATen/ops/mm.h>
+#include <ATen/ops/where.h>
 #include <ATen/ops/zeros.h>
 #include <fmt/format.h>
 #include <torch/csrc/autograd/custom_function.h>
+
+#include <optional>
+#include <utility>
 
 #include "src/base/error.h"
 #include "src/model/parallel_ranges.h"
 #include "src/model/row_kernels.h"
 #include "src/model/score.h"
 
-// N rows, D hidden size, R ids of the restricted range, C rows of a chunk
+// N rows, D hidden size, R ids of the restricted range, C ids of a chunk
 
 namespace linvox {
 namespace {
@@ -32,39 +37,41 @@ void for_logit_type(at::ScalarType type, const Work& work) {
     work(float{});
 }
 
-/// logprob[C] and log_sum_exp[C] of a chunk of logits.
-void pick(const at::Tensor& logits_CR, const at::Tensor& label_C, at::Tensor logprob_C,
-          at::Tensor log_sum_exp_C) {
-    if (!logits_CR.is_cpu()) {
-        log_sum_exp_C.copy_(at::logsumexp(logits_CR, {1}));
-        logprob_C.copy_(logits_CR.gather(1, label_C.unsqueeze(1)).squeeze(1) - log_sum_exp_C);
+/// logprob[N] and log_sum_exp[N] of logits; where a label is no column, logprob means nothing.
+void pick(const at::Tensor& logits_NC, const at::Tensor& label_N, at::Tensor logprob_N,
+          at::Tensor log_sum_exp_N) {
+    if (!logits_NC.is_cpu()) {
+        log_sum_exp_N.copy_(at::logsumexp(logits_NC, {1}));
+        const at::Tensor column_N = label_N.clamp(0, logits_NC.size(1) - 1);
+        logprob_N.copy_(logits_NC.gather(1, column_N.unsqueeze(1)).squeeze(1) - log_sum_exp_N);
         return;
     }
-    for_logit_type(logits_CR.scalar_type(), [&](auto zero) {
+    for_logit_type(logits_NC.scalar_type(), [&](auto zero) {
         using T = decltype(zero);
-        PickLogprob<T> job{logits_CR.size(1), logits_CR.mutable_data_ptr<T>(),
-                           label_C.const_data_ptr<std::int64_t>(), logprob_C.mutable_data_ptr<T>(),
-                           log_sum_exp_C.mutable_data_ptr<T>()};
-        parallel_ranges(logits_CR.size(0), 16,
+        PickLogprob<T> job{logits_NC.size(1), logits_NC.mutable_data_ptr<T>(),
+                           label_N.const_data_ptr<std::int64_t>(), logprob_N.mutable_data_ptr<T>(),
+                           log_sum_exp_N.mutable_data_ptr<T>()};
+        parallel_ranges(logits_NC.size(0), 16,
                         [&](std::int64_t begin, std::int64_t end) { pick_logprob_forward(job, begin, end); });
     });
 }
 
-/// Turns a chunk of logits into their gradient: grad * (one_hot - probability).
-void pick_backward(at::Tensor logits_CR, const at::Tensor& label_C, const at::Tensor& log_sum_exp_C,
-                   const at::Tensor& grad_C) {
-    if (!logits_CR.is_cpu()) {
-        logits_CR.sub_(log_sum_exp_C.unsqueeze(1)).exp_().mul_(grad_C.unsqueeze(1).neg());
-        logits_CR.scatter_add_(1, label_C.unsqueeze(1), grad_C.unsqueeze(1));
+/// Turns logits into their gradient: grad * (one_hot - probability); a label may be no column.
+void pick_backward(at::Tensor logits_NC, const at::Tensor& label_N, const at::Tensor& log_sum_exp_N,
+                   const at::Tensor& grad_N) {
+    if (!logits_NC.is_cpu()) {
+        logits_NC.sub_(log_sum_exp_N.unsqueeze(1)).exp_().mul_(grad_N.unsqueeze(1).neg());
+        const at::Tensor column_N = label_N.clamp(0, logits_NC.size(1) - 1);
+        logits_NC.scatter_add_(1, column_N.unsqueeze(1), (grad_N * (column_N == label_N)).unsqueeze(1));
         return;
     }
-    for_logit_type(logits_CR.scalar_type(), [&](auto zero) {
+    for_logit_type(logits_NC.scalar_type(), [&](auto zero) {
         using T = decltype(zero);
-        PickLogprob<T> job{logits_CR.size(1), logits_CR.mutable_data_ptr<T>(),
-                           label_C.const_data_ptr<std::int64_t>()};
-        job.log_sum_exp = const_cast<T*>(log_sum_exp_C.const_data_ptr<T>());
-        job.grad_logprob = grad_C.const_data_ptr<T>();
-        parallel_ranges(logits_CR.size(0), 16, [&](std::int64_t begin, std::int64_t end) {
+        PickLogprob<T> job{logits_NC.size(1), logits_NC.mutable_data_ptr<T>(),
+                           label_N.const_data_ptr<std::int64_t>()};
+        job.log_sum_exp = const_cast<T*>(log_sum_exp_N.const_data_ptr<T>());
+        job.grad_logprob = grad_N.const_data_ptr<T>();
+        parallel_ranges(logits_NC.size(0), 16, [&](std::int64_t begin, std::int64_t end) {
             pick_logprob_backward(job, begin, end);
         });
     });
@@ -78,66 +85,118 @@ void add_product(at::Tensor sum, const at::Tensor& a, const at::Tensor& b) {
         sum.add_(at::mm(a, b));
 }
 
+/// The logits of [begin, end) of the range, in the wide type: one buffer of all its rows and one chunk of its
+/// ids, used again for every chunk, for fresh memory of this size costs page faults.
+class ChunkedLogits {
+public:
+    ChunkedLogits(at::Tensor hidden_ND, at::Tensor head_RD, std::int64_t chunk_ids)
+        : hidden_ND_(std::move(hidden_ND)), head_RD_(std::move(head_RD)) {
+        const std::int64_t ids = head_RD_.size(0), chunks = (ids + chunk_ids - 1) / chunk_ids;
+        chunk_ids_ = (ids + chunks - 1) / chunks;
+        buffer_ = at::empty({hidden_ND_.size(0) * chunk_ids_},
+                            hidden_ND_.options().dtype(logit_type(hidden_ND_)).requires_grad(false));
+    }
+
+    std::int64_t chunk_ids() const { return chunk_ids_; }
+
+    at::Tensor operator()(std::int64_t begin, std::int64_t end) {
+        const std::int64_t rows = hidden_ND_.size(0);
+        at::Tensor logits_NC = buffer_.slice(0, 0, rows * (end - begin)).view({rows, end - begin});
+        const at::Tensor head_DC = head_RD_.slice(0, begin, end).t();
+        if (hidden_ND_.scalar_type() == logits_NC.scalar_type())
+            at::mm_out(logits_NC, hidden_ND_, head_DC);
+        else
+            logits_NC.copy_(at::mm(hidden_ND_, head_DC));
+        return logits_NC;
+    }
+
+private:
+    at::Tensor hidden_ND_, head_RD_, buffer_;
+    std::int64_t chunk_ids_ = 0;
+};
+
 template <typename Visit>
-void for_each_chunk(std::int64_t rows, std::int64_t chunk_rows, const Visit& visit) {
-    for (std::int64_t begin = 0; begin < rows; begin += chunk_rows)
-        visit(begin, std::min(rows, begin + chunk_rows));
+void for_each_chunk(std::int64_t ids, std::int64_t chunk_ids, const Visit& visit) {
+    for (std::int64_t begin = 0; begin < ids; begin += chunk_ids)
+        visit(begin, std::min(ids, begin + chunk_ids));
 }
+
+/// What a chunk of ids adds to the log-sum-exp and, where the label is among them, to the log-probability.
+struct RunningPick {
+    at::Tensor label_logit_N, log_sum_exp_N;
+
+    void add(const at::Tensor& index_N, std::int64_t ids, const at::Tensor& logprob_N,
+             const at::Tensor& chunk_log_sum_exp_N) {
+        const at::Tensor inside_N = (index_N >= 0).logical_and_(index_N < ids);
+        const at::Tensor logit_N = logprob_N + chunk_log_sum_exp_N;
+        label_logit_N = label_logit_N.defined() ? at::where(inside_N, logit_N, label_logit_N) : logit_N;
+        log_sum_exp_N = log_sum_exp_N.defined() ? at::logaddexp(log_sum_exp_N, chunk_log_sum_exp_N)
+                                                : chunk_log_sum_exp_N;
+    }
+};
 
 struct HeadFunction : torch::autograd::Function<HeadFunction> {
     static at::Tensor forward(AutogradContext* context, const at::Tensor& hidden_ND,
                               const at::Tensor& head_VD, const at::Tensor& label_N, std::int64_t vocab_begin,
-                              std::int64_t vocab_end, std::int64_t chunk_rows, bool keep_logits) {
-        const std::int64_t rows = hidden_ND.size(0);
-        at::Tensor kept_NR;
-        const auto options = hidden_ND.options().dtype(logit_type(hidden_ND));
-        at::Tensor logprob_N = at::empty({rows}, options), log_sum_exp_N = at::empty({rows}, options);
-        const at::Tensor head_DR = head_VD.slice(0, vocab_begin, vocab_end).t();
+                              std::int64_t vocab_end, std::int64_t chunk_ids, bool keep_logits) {
+        const std::int64_t rows = hidden_ND.size(0), ids = vocab_end - vocab_begin;
         const at::Tensor index_N = vocab_begin == 0 ? label_N : label_N - vocab_begin;
-        for_each_chunk(rows, chunk_rows, [&](std::int64_t begin, std::int64_t end) {
-            const at::Tensor logits_CR = at::mm(hidden_ND.slice(0, begin, end), head_DR).to(options.dtype());
-            pick(logits_CR, index_N.slice(0, begin, end), logprob_N.slice(0, begin, end),
-                 log_sum_exp_N.slice(0, begin, end));
-            if (keep_logits) kept_NR = logits_CR;  // one chunk of all rows
+        ChunkedLogits logits(hidden_ND, head_VD.slice(0, vocab_begin, vocab_end), chunk_ids);
+        const auto options = hidden_ND.options().dtype(logit_type(hidden_ND));
+        at::Tensor logprob_N, log_sum_exp_N, kept_NR;
+        RunningPick running;
+        for_each_chunk(ids, logits.chunk_ids(), [&](std::int64_t begin, std::int64_t end) {
+            const at::Tensor logits_NC = logits(begin, end);
+            const at::Tensor index_in_chunk_N = begin == 0 ? index_N : index_N - begin;
+            logprob_N = at::empty({rows}, options);
+            log_sum_exp_N = at::empty({rows}, options);
+            pick(logits_NC, index_in_chunk_N, logprob_N, log_sum_exp_N);
+            if (end - begin == ids) {
+                if (keep_logits) kept_NR = logits_NC;
+                return;
+            }
+            running.add(index_in_chunk_N, end - begin, logprob_N, log_sum_exp_N);
         });
+        if (running.log_sum_exp_N.defined()) {
+            log_sum_exp_N = running.log_sum_exp_N;
+            logprob_N = running.label_logit_N - log_sum_exp_N;
+        }
         context->save_for_backward({hidden_ND, head_VD, index_N, log_sum_exp_N, kept_NR});
         context->saved_data["vocab_begin"] = vocab_begin;
         context->saved_data["vocab_end"] = vocab_end;
-        context->saved_data["chunk_rows"] = chunk_rows;
+        context->saved_data["chunk_ids"] = chunk_ids;
         return logprob_N;
     }
 
+    // Every row of the head's gradient is written once, by the chunk that holds it.
     static variable_list backward(AutogradContext* context, variable_list grads) {
         const auto saved = context->get_saved_variables();
         const at::Tensor &hidden_ND = saved[0], &head_VD = saved[1], &index_N = saved[2],
                          &log_sum_exp_N = saved[3], &kept_NR = saved[4];
         const std::int64_t vocab_begin = context->saved_data["vocab_begin"].toInt();
-        const std::int64_t vocab_end = context->saved_data["vocab_end"].toInt();
-        const at::Tensor head_RD = head_VD.slice(0, vocab_begin, vocab_end);
+        const std::int64_t ids = context->saved_data["vocab_end"].toInt() - vocab_begin;
+        const at::Tensor head_RD = head_VD.slice(0, vocab_begin, vocab_begin + ids);
         const at::Tensor grad_N = grads[0].to(log_sum_exp_N.scalar_type()).contiguous();
         const bool need_hidden = context->needs_input_grad(0), need_head = context->needs_input_grad(1);
-        at::Tensor grad_hidden_ND =
-            need_hidden ? at::empty(hidden_ND.sizes(), hidden_ND.options()) : at::Tensor();
-        at::Tensor grad_head_VD =  // chunks add up in the wide type
-            need_head ? at::zeros(head_VD.sizes(), log_sum_exp_N.options()) : at::Tensor();
-        for_each_chunk(
-            hidden_ND.size(0), context->saved_data["chunk_rows"].toInt(),
-            [&](std::int64_t begin, std::int64_t end) {
-                const at::Tensor hidden_CD = hidden_ND.slice(0, begin, end);
-                at::Tensor logits_CR = kept_NR.defined()
-                                           ? kept_NR.clone()
-                                           : at::mm(hidden_CD, head_RD.t()).to(log_sum_exp_N.scalar_type());
-                pick_backward(logits_CR, index_N.slice(0, begin, end), log_sum_exp_N.slice(0, begin, end),
-                              grad_N.slice(0, begin, end));
-                logits_CR = logits_CR.to(hidden_ND.scalar_type());
-                if (need_hidden) {
-                    at::Tensor grad_CD = grad_hidden_ND.slice(0, begin, end);
-                    at::mm_out(grad_CD, logits_CR, head_RD);
-                }
-                if (need_head)
-                    add_product(grad_head_VD.slice(0, vocab_begin, vocab_end), logits_CR.t(), hidden_CD);
-            });
-        if (need_head) grad_head_VD = grad_head_VD.to(head_VD.scalar_type());
+        at::Tensor grad_hidden_ND =  // chunks add up in the wide type
+            need_hidden ? at::zeros(hidden_ND.sizes(), log_sum_exp_N.options()) : at::Tensor();
+        at::Tensor grad_head_VD;
+        if (need_head)
+            grad_head_VD = ids == head_VD.size(0) ? at::empty(head_VD.sizes(), head_VD.options())
+                                                  : at::zeros(head_VD.sizes(), head_VD.options());
+        std::optional<ChunkedLogits> logits;
+        if (!kept_NR.defined()) logits.emplace(hidden_ND, head_RD, context->saved_data["chunk_ids"].toInt());
+        for_each_chunk(ids, logits ? logits->chunk_ids() : ids, [&](std::int64_t begin, std::int64_t end) {
+            at::Tensor logits_NC = logits ? (*logits)(begin, end) : kept_NR.clone();
+            pick_backward(logits_NC, begin == 0 ? index_N : index_N - begin, log_sum_exp_N, grad_N);
+            logits_NC = logits_NC.to(hidden_ND.scalar_type());
+            if (need_hidden) add_product(grad_hidden_ND, logits_NC, head_RD.slice(0, begin, end));
+            if (need_head) {
+                at::Tensor grad_CD = grad_head_VD.slice(0, vocab_begin + begin, vocab_begin + end);
+                at::mm_out(grad_CD, logits_NC.t(), hidden_ND);
+            }
+        });
+        if (need_hidden) grad_hidden_ND = grad_hidden_ND.to(hidden_ND.scalar_type());
         return {grad_hidden_ND, grad_head_VD, {}, {}, {}, {}, {}};
     }
 };
@@ -145,16 +204,16 @@ struct HeadFunction : torch::autograd::Function<HeadFunction> {
 }  // namespace
 
 at::Tensor head_logprobs(const at::Tensor& hidden_ND, const at::Tensor& head_VD, const at::Tensor& label_N,
-                         std::int64_t vocab_begin, std::int64_t vocab_end, std::int64_t chunk_rows,
+                         std::int64_t vocab_begin, std::int64_t vocab_end, std::int64_t chunk_ids,
                          std::int64_t keep_logits_bytes) {
     LINVOX_ASSERT(0 <= vocab_begin && vocab_begin < vocab_end && vocab_end <= head_VD.size(0),
                   "[{}, {}) is not a range of the {} ids", vocab_begin, vocab_end, head_VD.size(0));
-    LINVOX_ASSERT(chunk_rows > 0, "chunks of {} rows", chunk_rows);
+    LINVOX_ASSERT(chunk_ids > 0, "chunks of {} ids", chunk_ids);
     const std::int64_t rows = hidden_ND.size(0);
     const std::int64_t bytes =
         rows * (vocab_end - vocab_begin) * static_cast<std::int64_t>(c10::elementSize(logit_type(hidden_ND)));
     const bool keep = at::GradMode::is_enabled() && rows > 0 && bytes <= keep_logits_bytes;
-    return HeadFunction::apply(hidden_ND, head_VD, label_N, vocab_begin, vocab_end, keep ? rows : chunk_rows,
+    return HeadFunction::apply(hidden_ND, head_VD, label_N, vocab_begin, vocab_end, keep ? vocab_end - vocab_begin : chunk_ids,
                                keep);
 }
 

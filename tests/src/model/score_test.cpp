@@ -67,7 +67,7 @@ TEST(ScoreAnswers, EqualsLogSoftmaxOfTheFlatLayout) {
     const Decoder decoder = lively_decoder(small_config("qwen2"), 1, at::kDouble);
     const auto records = mixed_records(2, 37);
     const PackedBatch shared = pack_records(records, true), flat = pack_records(records, false);
-    const SequenceScore score = score_answers(decoder, shared, {.head_chunk_rows = 13});
+    const SequenceScore score = score_answers(decoder, shared, {.logits_bytes = 2000});
     const at::Tensor logits =
         decoder_hidden(decoder, flat).index_select(0, flat.row_N).matmul(head_weight(decoder).t());
     const at::Tensor expected = at::log_softmax(logits, 1).gather(1, flat.label_N.unsqueeze(1)).squeeze(1);
