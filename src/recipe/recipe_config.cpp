@@ -353,7 +353,7 @@ void check_start(const RecipeConfig& config, std::vector<std::string>& problems)
         problems.push_back("sft.lora and sft.freeze train parts of a checkpoint, and model.start names none");
 }
 
-/// What holds for both tasks without speech.
+/// What holds for the tasks without speech.
 void check_written(const RecipeConfig& config, std::vector<std::string>& problems) {
     if (config.sft.input_noise > 0)
         problems.push_back(
@@ -374,7 +374,7 @@ void check(const RecipeConfig& config) {
     if (config.task == "checkpoint") check_checkpoint(config, problems);
     if (config.task == "text") check_text(config, problems);
     if (config.task == "math") check_math(config, problems);
-    if (config.task != "tts") check_written(config, problems);
+    if (config.task != "tts" && config.task != "asr") check_written(config, problems);
     if (config.task == "text" || config.task == "math") check_answer(config, problems);
     check_align_runs(config.align, problems);
     try {
