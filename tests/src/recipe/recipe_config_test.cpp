@@ -49,7 +49,7 @@ TEST(Recipe, RefusesWhatDoesNotFitTogether) {
 }
 
 TEST(Recipe, EveryTasksRecipeReads) {
-    for (const char* task : {"math", "text"}) {
+    for (const char* task : {"asr", "math", "text"}) {
         const std::filesystem::path recipe = std::string(LINVOX_SOURCE_DIR "/recipes/") + task + "/lpo.toml";
         const RecipeConfig config = read_recipe({recipe, "", {}});
         EXPECT_EQ(config.task, task);
