@@ -1,14 +1,11 @@
 #include "src/data/preference_texts.h"
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <map>
 #include <nlohmann/json.hpp>
-#include <set>
 
 #include "src/base/error.h"
 #include "src/base/jsonl.h"
@@ -20,12 +17,6 @@ namespace linvox {
 namespace {
 
 using nlohmann::json;
-
-constexpr std::array kEdgeMarks = {
-    "<s>",        "</s>",          "<|im_start|>",      "<|im_end|>", "<|endoftext|>",
-    "<bos>",      "<eos>",         "<|begin_of_text|>", "<|eot_id|>", "<|end_of_text|>",
-    "<|eom_id|>", "<end_of_turn>", "<start_of_turn>",   "<pad>",      "[EOS]",
-    "[BOS]"};
 
 std::string text_at(const json& record, const std::string& name) {
     const json& value = require_field(record, name);
@@ -288,41 +279,6 @@ std::vector<PreferenceText> read_preference_texts(const std::filesystem::path& p
     });
     LINVOX_REQUIRE(!pairs.empty(), DataError, "{}: holds no record", path.string());
     return pairs;
-}
-
-namespace {
-
-/// The mark that `text` begins (or, at the end, closes) with; "" for none.
-std::string mark_at_edge(std::string_view text, bool at_end) {
-    for (const std::string_view mark : kEdgeMarks)
-        if (at_end ? text.ends_with(mark) : text.starts_with(mark)) return std::string(mark);
-    return "";
-}
-
-/// Takes marks off both edges; white space between marks goes with them.
-std::string strip_marks(std::string text, std::vector<std::string>& found) {
-    for (const bool at_end : {false, true})
-        for (;;) {
-            const std::string inner = trim(text);
-            const std::string mark = mark_at_edge(inner, at_end);
-            if (mark.empty()) break;
-            found.push_back(mark);
-            text = trim(at_end ? inner.substr(0, inner.size() - mark.size()) : inner.substr(mark.size()));
-        }
-    return text;
-}
-
-}  // namespace
-
-std::vector<std::string> edge_marks(const std::string& text) {
-    std::vector<std::string> found;
-    strip_marks(text, found);
-    return found;
-}
-
-std::string without_edge_marks(const std::string& text) {
-    std::vector<std::string> found;
-    return strip_marks(text, found);
 }
 
 }  // namespace linvox

@@ -6,11 +6,13 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <set>
 
 #include "src/base/error.h"
 #include "src/base/text.h"
 #include "src/data/math_records.h"
 #include "src/data/preference_texts.h"
+#include "src/data/record_fields.h"
 #include "src/data/records.h"
 #include "src/text/math_answer.h"
 
@@ -130,6 +132,37 @@ void find_repeats(Validator& v, const PreferenceText& pair, const std::string& p
     }
 }
 
+/// A label that one answer has and another lacks; borders inside a token.
+void look_at_spans(Validator& v, const PreferenceText& pair, std::size_t line) {
+    std::set<std::string> of_chosen;
+    for (const LabelledSpan& span : pair.chosen_details.spans) of_chosen.insert(span.label);
+    const auto look = [&](const std::string& name, const std::string& text,
+                          const std::vector<LabelledSpan>& spans) {
+        std::set<std::string> labels;
+        std::vector<std::int64_t> borders;
+        for (const LabelledSpan& span : spans) {
+            labels.insert(span.label);
+            borders.insert(borders.end(), {span.begin, span.end});
+        }
+        if (labels != of_chosen)
+            v.add("one-sided-span", line,
+                  fmt::format("chosen has {}, {} has {}", of_chosen.empty() ? "none" : join({of_chosen.begin(), of_chosen.end()}, " "),
+                              name, labels.empty() ? "none" : join({labels.begin(), labels.end()}, " ")));
+        if (!v.tokenise || borders.empty()) return;
+        const std::vector<std::int32_t> whole = v.tokenise(text);
+        for (const std::int64_t border : borders) {
+            const std::string front = text.substr(0, byte_of_character(text, border));
+            const std::vector<std::int32_t> before = v.tokenise(front.substr(0, front.find_last_not_of(" \t\r\n") + 1));
+            if (before.size() <= whole.size() && std::equal(before.begin(), before.end(), whole.begin())) continue;
+            v.add("span-cuts-token", line, fmt::format("{}: a token spans character {}", name, border));
+            return;
+        }
+    };
+    look("chosen", pair.chosen, pair.chosen_details.spans);
+    for (std::size_t i = 0; i < pair.rejected.size(); ++i)
+        look("rejected", pair.rejected[i], pair.rejected_details[i].spans);
+}
+
 /// Everything that is looked for in a parsed pair.
 void look_at_pair(Validator& v, const PreferenceText& pair, std::size_t line) {
     const std::string problem = pair_problem(pair), prompt = joined_prompt(pair);
@@ -139,6 +172,7 @@ void look_at_pair(Validator& v, const PreferenceText& pair, std::size_t line) {
         v.add("empty", line, problem);
     find_marks(v, pair, line);
     if (!problem.empty()) return;
+    look_at_spans(v, pair, line);
     find_repeats(v, pair, prompt, line);
     for (const std::string& answer : {pair.chosen, pair.rejected.front()}) {
         if (prompt.size() > 20 && answer.starts_with(prompt))
@@ -165,7 +199,8 @@ void find_cut_answers(Validator& v) {
 }
 
 /// Looks at one preference record; what --fix would make of it, or nothing when it is dropped.
-std::optional<std::string> check_preference(Validator& v, json record, std::size_t line) {
+std::optional<std::string> check_preference(Validator& v, const json& given, std::size_t line) {
+    json record = given;
     const std::size_t before = v.report.findings.size();
     bool stripped = false;
     try {
@@ -179,6 +214,8 @@ std::optional<std::string> check_preference(Validator& v, json record, std::size
                     v.add("cut-answer", line, fmt::format("\"{}\" is \"length\"", field));
             look_at_pair(v, parse_preference_text(record, form), line);
         }
+    } catch (const SpanError& error) {
+        v.add("bad-span", line, error.what());
     } catch (const DataError& error) {
         v.add("schema", line, error.what());
     } catch (const json::exception& error) {
@@ -192,10 +229,40 @@ std::optional<std::string> check_preference(Validator& v, json record, std::size
     }
     if (!keep) return std::nullopt;
     if (!stripped) return record.dump();
+    if (record.contains("chosen_spans") || record.contains("rejected_spans")) {
+        v.add("bad-span", line, "marks at the edge of an answer with spans: take them off by hand, spans too");
+        return record.dump();
+    }
     for (const char* field : {"prompt", "chosen", "rejected"})
         if (record.contains(field)) strip_edges(record[field]);
     ++v.report.repaired;
     return record.dump();
+}
+
+/// Conversations, learned by SFT.
+std::optional<std::string> check_dialogue(Validator& v, const json& record, std::size_t line) {
+    if (!is_dialogue(record)) {
+        v.add("mixed-forms", line, "no conversation in a file of them");
+        return record.dump();
+    }
+    try {
+        const Dialogue dialogue = parse_dialogue(record, line);
+        for (std::size_t i = 0; i < dialogue.messages.size(); ++i)
+            if (const auto marks = edge_marks(dialogue.messages[i].content); !marks.empty())
+                v.add("marks-in-dialogue", line, fmt::format("message {} has {} at its edge", i + 1, join(marks, " ")));
+        std::vector<ChatMessage> turns = dialogue.messages;
+        select_turns(turns, first_answer(turns), {});
+        json said = json::array();
+        for (const ChatMessage& turn : turns) said.push_back({turn.role, turn.content});
+        const auto [same, fresh] = v.seen.emplace(said.dump(), line);
+        if (fresh) return record.dump();
+        v.add("duplicate", line, fmt::format("the same conversation as line {}", same->second));
+    } catch (const DataError& error) {
+        v.add("bad-dialogue", line, error.what());
+    } catch (const json::exception& error) {
+        v.add("bad-dialogue", line, error.what());
+    }
+    return std::nullopt;
 }
 
 std::optional<std::string> check_math(Validator& v, const json& record, std::size_t line) {
@@ -273,6 +340,14 @@ const std::vector<ProblemKind>& problem_kinds() {
          "the answer repeats the prompt, so the prompt would be learned as answer", ""},
         {"not-a-prefix", Severity::error,
          "the prompt's tokens are not the beginning of the whole's: a token spans the border", ""},
+        {"bad-span", Severity::error,
+         "a span is no part of its answer, stands out of order, or has no label", ""},
+        {"one-sided-span", Severity::error, "chosen and rejected have spans with other labels", ""},
+        {"bad-dialogue", Severity::error, "a conversation from which nothing can be learned", kDropRecord},
+        {"marks-in-dialogue", Severity::error,
+         "begin or end marks in a message, which the chat template adds a second time", ""},
+        {"span-cuts-token", Severity::warning,
+         "a span begins or ends inside a token, which counts to the part that it begins in", ""},
         {"cut-answer", Severity::error, "the chosen answer was cut by a length limit", kDropRecord},
         {"missing-gold", Severity::error, "the problem has no final answer", kDropRecord},
         {"duplicate", Severity::warning, "the same content as an earlier record", kDropRecord},
@@ -333,9 +408,11 @@ ValidationReport validate_file(const std::filesystem::path& path, const Tokenise
             return std::move(v.report);
         }
         ++v.report.records;
-        if (v.report.form.empty() && is_math(record)) v.report.form = "gsm8k";
-        const auto kept =
-            v.report.form == "gsm8k" ? check_math(v, record, number) : check_preference(v, record, number);
+        if (v.report.form.empty()) v.report.form = is_math(record) ? "gsm8k" : is_dialogue(record) ? "dialogue" : "";
+        const auto check = v.report.form == "gsm8k"      ? check_math
+                           : v.report.form == "dialogue" ? check_dialogue
+                                                         : check_preference;
+        const auto kept = check(v, record, number);
         if (kept)
             v.report.fixed_lines.push_back(*kept);
         else
