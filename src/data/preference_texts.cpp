@@ -25,7 +25,7 @@ std::string text_at(const json& record, const std::string& name) {
     return value.get<std::string>();
 }
 
-/// One side of a conversation as an answer: the text of its last message and, where there are more, all of them.
+/// One side of a conversation as an answer: the text of its first message and, where there are more, all of them.
 struct SideOfChat {
     std::string text;
     AnswerDetails details;
@@ -40,7 +40,7 @@ SideOfChat answer_behind(const std::vector<ChatMessage>& turns, std::size_t prom
                    "behind the prompt \"{}\" must hold the assistant's message, or a dialogue that begins and ends "
                    "with the assistant's; found {} message(s){}",
                    name, own, own > 0 ? fmt::format(", the last one of the role \"{}\"", turns.back().role) : "");
-    SideOfChat side{turns.back().content, {}};
+    SideOfChat side{turns[prompt_turns].content, {}};
     if (own > 1 || !turns.back().scored)
         side.details.turns.assign(turns.begin() + static_cast<std::ptrdiff_t>(prompt_turns), turns.end());
     for (const ChatMessage& turn : side.details.turns)

@@ -31,7 +31,7 @@ namespace linvox {
 
 /// What an answer may have beside its text.
 struct AnswerDetails {
-    std::vector<ChatMessage> turns;   // of a dialogue: all its messages, whose last one is the text; else none
+    std::vector<ChatMessage> turns;   // of a dialogue: all its messages, whose first one is the text; else none
     std::vector<LabelledSpan> spans;  // parts that are scored by themselves, in characters of the text
     bool operator==(const AnswerDetails&) const = default;
 };

@@ -119,14 +119,23 @@ std::string joined_prompt(const PreferenceText& pair) {
     return text;
 }
 
+/// An answer with the turns behind its first one.
+std::string whole_answer(const std::string& text, const AnswerDetails& details) {
+    std::string whole = text;
+    for (std::size_t i = 1; i < details.turns.size(); ++i) whole += "\n" + details.turns[i].content;
+    return whole;
+}
+
 void find_repeats(Validator& v, const PreferenceText& pair, const std::string& prompt, std::size_t line) {
-    for (const std::string& rejected : pair.rejected) {
+    const std::string chosen = whole_answer(pair.chosen, pair.chosen_details);
+    for (std::size_t i = 0; i < pair.rejected.size(); ++i) {
+        const std::string rejected = whole_answer(pair.rejected[i], pair.rejected_details[i]);
         const auto key = [&](const std::string& a, const std::string& b) {
             return json{prompt, a, b}.dump();
         };
-        const auto [same, fresh] = v.sides.emplace(key(pair.chosen, rejected), line);
+        const auto [same, fresh] = v.sides.emplace(key(chosen, rejected), line);
         if (!fresh) v.add("duplicate", line, fmt::format("the same pair as line {}", same->second));
-        const auto swapped = v.sides.find(key(rejected, pair.chosen));
+        const auto swapped = v.sides.find(key(rejected, chosen));
         if (swapped != v.sides.end() && swapped->second != line)
             v.add("swapped-sides", line, fmt::format("line {} prefers the other answer", swapped->second));
     }
