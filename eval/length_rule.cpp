@@ -10,7 +10,8 @@
 namespace linvox {
 
 double length_controlled_overlap(const std::string& answer, const std::string& preferred) {
-    const std::vector<std::string> own = split_words(to_lower(answer)), wanted = split_words(to_lower(preferred));
+    const std::vector<std::string> own = split_words(to_lower(answer)),
+                                   wanted = split_words(to_lower(preferred));
     if (own.empty() || wanted.empty()) return 0;
     std::map<std::string, int> left;
     for (const std::string& word : wanted) ++left[word];
@@ -22,7 +23,8 @@ double length_controlled_overlap(const std::string& answer, const std::string& p
     return 2 * shared / (lengths.first + lengths.second) * lengths.first / lengths.second;
 }
 
-double length_rule(const RuledAnswer& a, const RuledAnswer& b, const std::string& preferred, double tie_margin) {
+double length_rule(const RuledAnswer& a, const RuledAnswer& b, const std::string& preferred,
+                   double tie_margin) {
     const double of_a = a.finished ? length_controlled_overlap(a.text, preferred) : 0;
     const double of_b = b.finished ? length_controlled_overlap(b.text, preferred) : 0;
     if (std::abs(of_a - of_b) <= tie_margin) return 0.5;

@@ -1,6 +1,6 @@
-// Which of two written answers is better by a rule that needs no model: words shared with the preferred answer of
-// the data, with length held against it on both sides. It says nothing of quality beyond that; it is there to try
-// a recipe, and beside another judge to see whether length alone decides.
+// Which of two written answers is better by a rule that needs no model: words shared with the preferred
+// answer of the data, with length held against it on both sides. It says nothing of quality beyond that; it
+// is there to try a recipe, and beside another judge to see whether length alone decides.
 #pragma once
 
 #include <string>
@@ -17,6 +17,7 @@ struct RuledAnswer {
 };
 
 /// 1 when `b` is better, 0 when `a` is, 1/2 when the overlaps differ by at most `tie_margin`.
-double length_rule(const RuledAnswer& a, const RuledAnswer& b, const std::string& preferred, double tie_margin);
+double length_rule(const RuledAnswer& a, const RuledAnswer& b, const std::string& preferred,
+                   double tie_margin);
 
 }  // namespace linvox

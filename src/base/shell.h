@@ -1,4 +1,5 @@
-// Runs a program of the user's through the shell, its streams tied to files, so that nothing can block on a pipe.
+// Runs a program of the user's through the shell, its streams tied to files, so that nothing can block on a
+// pipe.
 #pragma once
 
 #include <filesystem>

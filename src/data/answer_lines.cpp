@@ -58,10 +58,12 @@ const Ids kNothing;
 void take_answer(AnswerLine& line, MarkedAnswer answer, const std::string& name, const LineRules& rules) {
     Ids& ids = answer.tokens.ids;
     LINVOX_REQUIRE(!ids.empty(), DataError, "{} is empty; an answer needs a token", name);
-    const bool ended = std::find(rules.end_ids.begin(), rules.end_ids.end(), ids.back()) != rules.end_ids.end();
+    const bool ended =
+        std::find(rules.end_ids.begin(), rules.end_ids.end(), ids.back()) != rules.end_ids.end();
     const Ids& closing = ended ? kNothing : rules.closing;
     for (LabelledSpan& span : answer.spans)
-        if (span.end == static_cast<std::int64_t>(ids.size())) span.end += static_cast<std::int64_t>(closing.size());
+        if (span.end == static_cast<std::int64_t>(ids.size()))
+            span.end += static_cast<std::int64_t>(closing.size());
     ids.insert(ids.end(), closing.begin(), closing.end());
     const std::size_t length = line.group.prompt_ids.size() + ids.size();
     LINVOX_REQUIRE(
@@ -76,8 +78,8 @@ void take_answer(AnswerLine& line, MarkedAnswer answer, const std::string& name,
 std::vector<LabelledSpan> spans_of_text(const std::string& text, const std::vector<LabelledSpan>& spans,
                                         const std::string& name, const LineRules& rules) {
     if (spans.empty()) return {};
-    LINVOX_REQUIRE(rules.token_spans, DataError, "{} is text with spans, and there is no tokenizer to place them",
-                   name);
+    LINVOX_REQUIRE(rules.token_spans, DataError,
+                   "{} is text with spans, and there is no tokenizer to place them", name);
     return rules.token_spans(text, spans);
 }
 
@@ -109,7 +111,8 @@ void add_answer(AnswerLine& line, const json& value, const std::string& name, Be
                                    static_cast<std::int64_t>(answer.tokens.ids.size()), "tokens");
     else if (beside.spans)
         answer.spans = spans_of_text(
-            text, parse_spans(*beside.spans, name + " spans", character_count(text), "characters"), name, rules);
+            text, parse_spans(*beside.spans, name + " spans", character_count(text), "characters"), name,
+            rules);
     take_answer(line, std::move(answer), name, rules);
 }
 
@@ -126,11 +129,10 @@ void add_side(AnswerLine& line, const json& object, const std::string& key, cons
     const bool many = value.is_array() && !value.empty() && !value[0].is_number();
     if (!many) return add_answer(line, value, name, all, rules);
     LINVOX_REQUIRE(!all.spans || (all.spans->is_array() && all.spans->size() == value.size()), SpanError,
-                   "{}_spans must be a list with one list of spans for each of the {} answers", name, value.size());
+                   "{}_spans must be a list with one list of spans for each of the {} answers", name,
+                   value.size());
     for (std::size_t i = 0; i < value.size(); ++i) {
-        const auto item = [&](const json* list) {
-            return list && i < list->size() ? &(*list)[i] : nullptr;
-        };
+        const auto item = [&](const json* list) { return list && i < list->size() ? &(*list)[i] : nullptr; };
         add_answer(line, value[i], fmt::format("{}[{}]", name, i), {item(all.given), item(all.spans)}, rules);
     }
 }
@@ -160,11 +162,12 @@ MarkedAnswer text_side(const std::vector<ChatMessage>& prompt, const std::string
 AnswerLine text_pair(const json& object, std::size_t number, const LineRules& rules) {
     const PreferenceText pair = parse_preference_text(object, preference_format_of(object));
     AnswerLine line{{id_of(object, number), text_prompt(pair.prompt, rules), {}}, {}, {}};
-    take_answer(line, text_side(pair.prompt, pair.chosen, pair.chosen_details, "chosen", rules), "chosen", rules);
+    take_answer(line, text_side(pair.prompt, pair.chosen, pair.chosen_details, "chosen", rules), "chosen",
+                rules);
     for (std::size_t i = 0; i < pair.rejected.size(); ++i) {
         const std::string name = pair.rejected.size() == 1 ? "rejected" : fmt::format("rejected[{}]", i);
-        take_answer(line, text_side(pair.prompt, pair.rejected[i], pair.rejected_details[i], name, rules), name,
-                    rules);
+        take_answer(line, text_side(pair.prompt, pair.rejected[i], pair.rejected_details[i], name, rules),
+                    name, rules);
     }
     return line;
 }

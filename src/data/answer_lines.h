@@ -34,7 +34,8 @@ struct LineRules {
     EncodePrompt encode_prompt;
     EncodeAnswer encode_answer;
     /// Spans in characters of an answer's text as spans of what encode_answer makes of it.
-    std::function<std::vector<LabelledSpan>(const std::string&, const std::vector<LabelledSpan>&)> token_spans;
+    std::function<std::vector<LabelledSpan>(const std::string&, const std::vector<LabelledSpan>&)>
+        token_spans;
     TurnSelection turns;                // of dialogues
     std::int64_t vocab_size = 0;        // of the model
     std::int64_t max_positions = 0;     // longest prompt and answer together

@@ -39,11 +39,13 @@ bool flag_at(const json& message, const std::string& where) {
 std::vector<std::string> audio_texts(const json& part, const std::string& where) {
     std::vector<std::string> texts;
     const json infos = part.value("audio_infos", json());
-    for (const json& info : infos.is_array() ? infos : infos.is_null() ? json::array() : json::array({infos})) {
+    for (const json& info : infos.is_array()  ? infos
+                            : infos.is_null() ? json::array()
+                                              : json::array({infos})) {
         const json tokens = info.is_object() ? info.value("audio_tokens", json()) : json();
-        const bool is_list = tokens.is_array() && std::all_of(tokens.begin(), tokens.end(), [](const json& token) {
-                                 return token.is_string();
-                             });
+        const bool is_list =
+            tokens.is_array() &&
+            std::all_of(tokens.begin(), tokens.end(), [](const json& token) { return token.is_string(); });
         LINVOX_REQUIRE(tokens.is_string() || is_list, DataError,
                        "{}.audio_infos: \"audio_tokens\" must be text or a list of texts, the tokens as the "
                        "tokenizer names them (\"<|g0r0_5|>\"), found {}",
@@ -68,8 +70,9 @@ std::string part_text(const json& part, const std::string& where) {
         text.replace(at, kAudioMark.size(), audio[used]);
         at += audio[used++].size();
     }
-    LINVOX_REQUIRE(used == audio.size(), DataError, "{} has {} audio_infos and {} {} in its content; each needs one",
-                   where, audio.size(), used, kAudioMark);
+    LINVOX_REQUIRE(used == audio.size(), DataError,
+                   "{} has {} audio_infos and {} {} in its content; each needs one", where, audio.size(),
+                   used, kAudioMark);
     return text;
 }
 
@@ -77,11 +80,12 @@ ChatMessage parse_message(const json& message, const std::string& where) {
     const bool in_parts = message.is_object() && message.contains("content_list");
     const char* role = in_parts && !message.contains("role") ? "type" : "role";
     const bool is_message = message.is_object() && message.contains(role) && message[role].is_string();
-    LINVOX_REQUIRE(is_message && (in_parts ? message["content_list"].is_array()
-                                           : message.contains("content") && message["content"].is_string()),
-                   DataError,
-                   "{} must be {{\"role\": ..., \"content\": ...}} with two strings, or have a list \"content_list\"",
-                   where);
+    LINVOX_REQUIRE(
+        is_message && (in_parts ? message["content_list"].is_array()
+                                : message.contains("content") && message["content"].is_string()),
+        DataError,
+        "{} must be {{\"role\": ..., \"content\": ...}} with two strings, or have a list \"content_list\"",
+        where);
     ChatMessage turn{message[role], "", flag_at(message, where)};
     if (!in_parts) turn.content = message["content"];
     for (std::size_t i = 0; in_parts && i < message["content_list"].size(); ++i)
@@ -110,8 +114,9 @@ std::vector<ChatMessage> parse_messages(const json& list, const std::string& nam
     for (const json& message : list) {
         const std::string where = fmt::format("{}[{}]", name, turns.size());
         turns.push_back(parse_message(message, where));
-        LINVOX_REQUIRE(kKnownRoles.contains(turns.back().role), DataError, "{}.role = \"{}\" is not one of {}",
-                       where, turns.back().role, fmt::join(kKnownRoles, " "));
+        LINVOX_REQUIRE(kKnownRoles.contains(turns.back().role), DataError,
+                       "{}.role = \"{}\" is not one of {}", where, turns.back().role,
+                       fmt::join(kKnownRoles, " "));
     }
     return turns;
 }
@@ -129,21 +134,26 @@ Dialogue parse_dialogue(const json& record, std::size_t line) {
     LINVOX_REQUIRE(!field.empty(), DataError,
                    "has neither \"messages\" nor \"dialog\": a conversation is a list of messages");
     Dialogue dialogue{fmt::format("line-{}", line), {}, line};
-    if (record.contains("id")) dialogue.id = record["id"].is_string() ? record["id"] : json(record["id"].dump());
+    if (record.contains("id"))
+        dialogue.id = record["id"].is_string() ? record["id"] : json(record["id"].dump());
     json list = record[field];
     if (list.is_string()) {
         const std::string text = list.get<std::string>();
         list = json::parse(text, nullptr, /*allow_exceptions=*/false);
-        LINVOX_REQUIRE(!list.is_discarded(), DataError, "\"{}\" is a string, and no JSON stands in it", field);
+        LINVOX_REQUIRE(!list.is_discarded(), DataError, "\"{}\" is a string, and no JSON stands in it",
+                       field);
     }
     dialogue.messages = parse_messages(list, field);
     const std::vector<ChatMessage>& turns = dialogue.messages;
     const std::size_t first = first_answer(turns);
-    LINVOX_REQUIRE(first < turns.size(), DataError, "\"{}\" has no message of the assistant's to learn", field);
-    LINVOX_REQUIRE(first > 0, DataError, "\"{}\" begins with the assistant; a prompt must stand before it", field);
-    LINVOX_REQUIRE(turns.back().role == kAssistant, DataError,
-                   "\"{}\" ends with a message of the role \"{}\"; drop what stands behind the assistant's last one",
-                   field, turns.back().role);
+    LINVOX_REQUIRE(first < turns.size(), DataError, "\"{}\" has no message of the assistant's to learn",
+                   field);
+    LINVOX_REQUIRE(first > 0, DataError, "\"{}\" begins with the assistant; a prompt must stand before it",
+                   field);
+    LINVOX_REQUIRE(
+        turns.back().role == kAssistant, DataError,
+        "\"{}\" ends with a message of the role \"{}\"; drop what stands behind the assistant's last one",
+        field, turns.back().role);
     for (std::size_t i = first; i < turns.size(); ++i)
         LINVOX_REQUIRE(turns[i].role != kAssistant || !trim(turns[i].content).empty(), DataError,
                        "{}[{}] is an empty message of the assistant's; drop the record", field, i);
@@ -169,11 +179,12 @@ TurnSelection parse_turn_selection(const std::string& text) {
     TurnSelection selection{TurnSelection::Kind::listed, {}};
     for (const std::string& part : split(text, ',')) {
         const std::string number = trim(part);
-        LINVOX_REQUIRE(!number.empty() && number.size() < 7 && std::all_of(number.begin(), number.end(), is_digit) &&
-                           std::stoll(number) > 0,
-                       UserError,
-                       "turns = '{}' must be marked, all, last, or numbers of the assistant's turns from 1 on: '1,3'",
-                       text);
+        LINVOX_REQUIRE(
+            !number.empty() && number.size() < 7 && std::all_of(number.begin(), number.end(), is_digit) &&
+                std::stoll(number) > 0,
+            UserError,
+            "turns = '{}' must be marked, all, last, or numbers of the assistant's turns from 1 on: '1,3'",
+            text);
         selection.listed.push_back(std::stoll(number));
     }
     return selection;
@@ -195,10 +206,12 @@ void select_turns(std::vector<ChatMessage>& messages, std::size_t first, const T
             messages[i].scored = std::find(listed.begin(), listed.end(), number) != listed.end();
         any = any || (i >= first && messages[i].scored);
     }
-    LINVOX_REQUIRE(any, DataError,
-                   "none of the assistant's turns {} is scored; \"cal_loss\" or data.turns must leave one, or drop the "
-                   "record",
-                   first == 0 ? fmt::format("({})", count) : fmt::format("behind the prompt ({} with those in it)", count));
+    LINVOX_REQUIRE(
+        any, DataError,
+        "none of the assistant's turns {} is scored; \"cal_loss\" or data.turns must leave one, or drop the "
+        "record",
+        first == 0 ? fmt::format("({})", count)
+                   : fmt::format("behind the prompt ({} with those in it)", count));
 }
 
 TokenSequence encode_dialogue(const EncodePrompt& encode_prompt, const EncodeAnswer& encode_answer,
@@ -209,11 +222,12 @@ TokenSequence encode_dialogue(const EncodePrompt& encode_prompt, const EncodeAns
     for (std::size_t i = 0; i < turns.size(); ++i) {
         if (turns[i].role == kAssistant) {
             const std::vector<std::int32_t> front = encode_prompt(said);
-            LINVOX_REQUIRE(front.size() >= so_far.size() && std::equal(so_far.begin(), so_far.end(), front.begin()),
-                           DataError,
-                           "the tokens in front of message {} are not those of the messages before it; a mark of the "
-                           "chat template stands in their text: take it off (`linvox validate` finds them)",
-                           prompt.size() + i + 1);
+            LINVOX_REQUIRE(
+                front.size() >= so_far.size() && std::equal(so_far.begin(), so_far.end(), front.begin()),
+                DataError,
+                "the tokens in front of message {} are not those of the messages before it; a mark of the "
+                "chat template stands in their text: take it off (`linvox validate` finds them)",
+                prompt.size() + i + 1);
             append(answer, std::span(front).subspan(so_far.size()), false);
             const std::vector<std::int32_t> own = encode_answer(turns[i].content);
             append(answer, own, turns[i].scored);

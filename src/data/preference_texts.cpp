@@ -25,7 +25,8 @@ std::string text_at(const json& record, const std::string& name) {
     return value.get<std::string>();
 }
 
-/// One side of a conversation as an answer: the text of its first message and, where there are more, all of them.
+/// One side of a conversation as an answer: the text of its first message and, where there are more, all of
+/// them.
 struct SideOfChat {
     std::string text;
     AnswerDetails details;
@@ -35,11 +36,11 @@ struct SideOfChat {
 SideOfChat answer_behind(const std::vector<ChatMessage>& turns, std::size_t prompt_turns,
                          const std::string& name) {
     const std::size_t own = turns.size() - std::min(prompt_turns, turns.size());
-    LINVOX_REQUIRE(own > 0 && turns[prompt_turns].role == "assistant" && turns.back().role == "assistant",
-                   DataError,
-                   "behind the prompt \"{}\" must hold the assistant's message, or a dialogue that begins and ends "
-                   "with the assistant's; found {} message(s){}",
-                   name, own, own > 0 ? fmt::format(", the last one of the role \"{}\"", turns.back().role) : "");
+    LINVOX_REQUIRE(
+        own > 0 && turns[prompt_turns].role == "assistant" && turns.back().role == "assistant", DataError,
+        "behind the prompt \"{}\" must hold the assistant's message, or a dialogue that begins and ends "
+        "with the assistant's; found {} message(s){}",
+        name, own, own > 0 ? fmt::format(", the last one of the role \"{}\"", turns.back().role) : "");
     SideOfChat side{turns[prompt_turns].content, {}};
     if (own > 1 || !turns.back().scored)
         side.details.turns.assign(turns.begin() + static_cast<std::ptrdiff_t>(prompt_turns), turns.end());
@@ -168,7 +169,8 @@ PreferenceText parse_trl(const json& record) {
 void read_spans(PreferenceText& pair, const json& record, const std::string& format) {
     if (!record.contains("chosen_spans") && !record.contains("rejected_spans")) return;
     LINVOX_REQUIRE(format == "trl" || format == "trl-chat", SpanError,
-                   "spans belong to records with \"prompt\", \"chosen\" and \"rejected\"; this one is {}", format);
+                   "spans belong to records with \"prompt\", \"chosen\" and \"rejected\"; this one is {}",
+                   format);
     const auto read = [&](const json& list, const std::string& name, const std::string& text,
                           AnswerDetails& details) {
         LINVOX_REQUIRE(details.turns.empty(), SpanError,
@@ -180,7 +182,8 @@ void read_spans(PreferenceText& pair, const json& record, const std::string& for
         read(record["chosen_spans"], "chosen_spans", pair.chosen, pair.chosen_details);
     if (!record.contains("rejected_spans")) return;
     const json& lists = record["rejected_spans"];
-    const bool is_one = pair.rejected.size() == 1 && !(lists.is_array() && !lists.empty() && lists[0].is_array());
+    const bool is_one =
+        pair.rejected.size() == 1 && !(lists.is_array() && !lists.empty() && lists[0].is_array());
     LINVOX_REQUIRE(is_one || (lists.is_array() && lists.size() == pair.rejected.size()), SpanError,
                    "rejected_spans must be a list with one list of spans for each of the {} rejected answers",
                    pair.rejected.size());

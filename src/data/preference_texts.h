@@ -11,8 +11,8 @@
 //   lpo-candidates   {"model_input": "...", "better_context": "...", "candidate_set": ["...", ...]}
 //
 // trl and trl-chat may name parts of the answers, in characters of their text (Unicode code points):
-//   "chosen_spans": [{"begin": 0, "end": 12, "label": "strategy"}, ..], "rejected_spans": the same, or a list for
-//   each of several rejected answers
+//   "chosen_spans": [{"begin": 0, "end": 12, "label": "strategy"}, ..], "rejected_spans": the same, or a list
+//   for each of several rejected answers
 //
 // Not here: parquet and other binary forms (convert them first), unpaired data ("label").
 #pragma once
@@ -31,7 +31,8 @@ namespace linvox {
 
 /// What an answer may have beside its text.
 struct AnswerDetails {
-    std::vector<ChatMessage> turns;   // of a dialogue: all its messages, whose first one is the text; else none
+    std::vector<ChatMessage>
+        turns;  // of a dialogue: all its messages, whose first one is the text; else none
     std::vector<LabelledSpan> spans;  // parts that are scored by themselves, in characters of the text
     bool operator==(const AnswerDetails&) const = default;
 };

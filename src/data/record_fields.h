@@ -40,8 +40,8 @@ std::vector<Span> parse_given(const nlohmann::json& list, const std::string& nam
 
 /// Spans {"begin", "end", "label"} within `length` units ("characters", "tokens"), ascending and disjoint.
 /// SpanError naming the one that is not.
-std::vector<LabelledSpan> parse_spans(const nlohmann::json& list, const std::string& name, std::int64_t length,
-                                      const std::string& unit);
+std::vector<LabelledSpan> parse_spans(const nlohmann::json& list, const std::string& name,
+                                      std::int64_t length, const std::string& unit);
 
 Finish parse_finish(const nlohmann::json& value, const std::string& name);
 Scores parse_scores(const nlohmann::json& object, const std::string& name);

@@ -25,7 +25,8 @@ std::string labels_of(const MarkedAnswer& answer) {
 /// One flag for each token.
 std::vector<bool> scored_flags(const TokenSequence& answer) {
     std::vector<bool> scored(answer.ids.size(), true);
-    for (const Span& span : answer.given) std::fill(scored.begin() + span.begin, scored.begin() + span.end, false);
+    for (const Span& span : answer.given)
+        std::fill(scored.begin() + span.begin, scored.begin() + span.end, false);
     return scored;
 }
 
@@ -39,7 +40,8 @@ TokenSequence scored_in_spans(const MarkedAnswer& answer, const std::string& lab
         if (span.label == label)
             std::copy(scored.begin() + span.begin, scored.begin() + span.end, kept.begin() + span.begin);
     LINVOX_REQUIRE(std::find(kept.begin(), kept.end(), true) != kept.end(), SpanError,
-                   "{}: the span \"{}\" has no token that is scored: all of them are given; widen it", name, label);
+                   "{}: the span \"{}\" has no token that is scored: all of them are given; widen it", name,
+                   label);
     TokenSequence part{answer.tokens.ids, {}};
     for (std::int32_t i = 0; i < static_cast<std::int32_t>(kept.size()); ++i) {
         if (kept[static_cast<std::size_t>(i)]) continue;
@@ -53,12 +55,14 @@ TokenSequence scored_in_spans(const MarkedAnswer& answer, const std::string& lab
 
 std::vector<SpanPair> span_pairs(const MarkedAnswer& chosen, const std::vector<MarkedAnswer>& rejected,
                                  const std::vector<std::string>& labels) {
-    const bool marked = !chosen.spans.empty() || std::any_of(rejected.begin(), rejected.end(),
-                                                             [](const MarkedAnswer& a) { return !a.spans.empty(); });
-    LINVOX_REQUIRE(!labels.empty() || !marked, SpanError,
-                   "the answers have spans (chosen: {}), and data.spans does not say which are scored; list their "
-                   "labels there, or [\"{}\"] for whole answers",
-                   labels_of(chosen), kWholeLabel);
+    const bool marked =
+        !chosen.spans.empty() ||
+        std::any_of(rejected.begin(), rejected.end(), [](const MarkedAnswer& a) { return !a.spans.empty(); });
+    LINVOX_REQUIRE(
+        !labels.empty() || !marked, SpanError,
+        "the answers have spans (chosen: {}), and data.spans does not say which are scored; list their "
+        "labels there, or [\"{}\"] for whole answers",
+        labels_of(chosen), kWholeLabel);
     std::vector<SpanPair> pairs;
     for (const std::string& label : labels.empty() ? std::vector<std::string>{kWholeLabel} : labels) {
         const bool here = has_label(chosen, label);
@@ -70,11 +74,13 @@ std::vector<SpanPair> span_pairs(const MarkedAnswer& chosen, const std::vector<M
         if (!here) continue;
         pairs.push_back({labels.empty() ? "" : label, scored_in_spans(chosen, label, "chosen"), {}});
         for (std::size_t i = 0; i < rejected.size(); ++i)
-            pairs.back().rejected.push_back(scored_in_spans(rejected[i], label, fmt::format("rejected[{}]", i)));
+            pairs.back().rejected.push_back(
+                scored_in_spans(rejected[i], label, fmt::format("rejected[{}]", i)));
     }
-    LINVOX_REQUIRE(!pairs.empty(), SpanError,
-                   "the record has no span that data.spans names ({}); found: {}; add one, or drop the record",
-                   join(labels, " "), labels_of(chosen));
+    LINVOX_REQUIRE(
+        !pairs.empty(), SpanError,
+        "the record has no span that data.spans names ({}); found: {}; add one, or drop the record",
+        join(labels, " "), labels_of(chosen));
     return pairs;
 }
 

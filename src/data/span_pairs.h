@@ -1,6 +1,6 @@
-// Decoupled preference pairs (DecoupledESC, arXiv 2505.16995): one record makes a pair for each labelled part of
-// its answers, in which the tokens of that part are scored and all others are context. The losses are the usual
-// ones; two pair sets are trained in one run.
+// Decoupled preference pairs (DecoupledESC, arXiv 2505.16995): one record makes a pair for each labelled part
+// of its answers, in which the tokens of that part are scored and all others are context. The losses are the
+// usual ones; two pair sets are trained in one run.
 #pragma once
 
 #include <string>
@@ -26,13 +26,13 @@ struct SpanPair {
     std::vector<TokenSequence> rejected;
 };
 
-/// `answer` with the tokens of the spans called `label` scored, as far as they are not given. SpanError when it
-/// has none.
+/// `answer` with the tokens of the spans called `label` scored, as far as they are not given. SpanError when
+/// it has none.
 TokenSequence scored_in_spans(const MarkedAnswer& answer, const std::string& label, const std::string& name);
 
-/// A pair for each of `labels` that the chosen answer has, in their order; the label "whole" scores whole answers,
-/// and so does an empty list (one pair, labelled ""). SpanError when the answers have spans and the list is
-/// empty, when they have none of the labels, or one side has a label that the other lacks.
+/// A pair for each of `labels` that the chosen answer has, in their order; the label "whole" scores whole
+/// answers, and so does an empty list (one pair, labelled ""). SpanError when the answers have spans and the
+/// list is empty, when they have none of the labels, or one side has a label that the other lacks.
 std::vector<SpanPair> span_pairs(const MarkedAnswer& chosen, const std::vector<MarkedAnswer>& rejected,
                                  const std::vector<std::string>& labels);
 

@@ -155,14 +155,17 @@ void look_at_spans(Validator& v, const PreferenceText& pair, std::size_t line) {
         }
         if (labels != of_chosen)
             v.add("one-sided-span", line,
-                  fmt::format("chosen has {}, {} has {}", of_chosen.empty() ? "none" : join({of_chosen.begin(), of_chosen.end()}, " "),
+                  fmt::format("chosen has {}, {} has {}",
+                              of_chosen.empty() ? "none" : join({of_chosen.begin(), of_chosen.end()}, " "),
                               name, labels.empty() ? "none" : join({labels.begin(), labels.end()}, " ")));
         if (!v.tokenise || borders.empty()) return;
         const std::vector<std::int32_t> whole = v.tokenise(text);
         for (const std::int64_t border : borders) {
             const std::string front = text.substr(0, byte_of_character(text, border));
-            const std::vector<std::int32_t> before = v.tokenise(front.substr(0, front.find_last_not_of(" \t\r\n") + 1));
-            if (before.size() <= whole.size() && std::equal(before.begin(), before.end(), whole.begin())) continue;
+            const std::vector<std::int32_t> before =
+                v.tokenise(front.substr(0, front.find_last_not_of(" \t\r\n") + 1));
+            if (before.size() <= whole.size() && std::equal(before.begin(), before.end(), whole.begin()))
+                continue;
             v.add("span-cuts-token", line, fmt::format("{}: a token spans character {}", name, border));
             return;
         }
@@ -239,7 +242,8 @@ std::optional<std::string> check_preference(Validator& v, const json& given, std
     if (!keep) return std::nullopt;
     if (!stripped) return record.dump();
     if (record.contains("chosen_spans") || record.contains("rejected_spans")) {
-        v.add("bad-span", line, "marks at the edge of an answer with spans: take them off by hand, spans too");
+        v.add("bad-span", line,
+              "marks at the edge of an answer with spans: take them off by hand, spans too");
         return record.dump();
     }
     for (const char* field : {"prompt", "chosen", "rejected"})
@@ -258,7 +262,8 @@ std::optional<std::string> check_dialogue(Validator& v, const json& record, std:
         const Dialogue dialogue = parse_dialogue(record, line);
         for (std::size_t i = 0; i < dialogue.messages.size(); ++i)
             if (const auto marks = edge_marks(dialogue.messages[i].content); !marks.empty())
-                v.add("marks-in-dialogue", line, fmt::format("message {} has {} at its edge", i + 1, join(marks, " ")));
+                v.add("marks-in-dialogue", line,
+                      fmt::format("message {} has {} at its edge", i + 1, join(marks, " ")));
         std::vector<ChatMessage> turns = dialogue.messages;
         select_turns(turns, first_answer(turns), {});
         json said = json::array();
@@ -335,64 +340,6 @@ bool is_math(const json& record) { return record.contains("question") && record.
 
 }  // namespace
 
-const std::vector<ProblemKind>& problem_kinds() {
-    static const std::vector<ProblemKind> kinds = {
-        {"not-json", Severity::error, "the line is no JSON object", kDropRecord},
-        {"schema", Severity::error, "fields are missing or of the wrong kind", ""},
-        {"mixed-forms", Severity::error, "the record has another form than the first one", ""},
-        {"empty", Severity::error, "an empty prompt or answer", kDropRecord},
-        {"identical-answers", Severity::error, "chosen and rejected are the same", kDropRecord},
-        {"swapped-sides", Severity::error, "another record prefers what this one rejects", kDropRecord},
-        {"double-marks", Severity::error, "begin or end marks in the text, which encoding adds a second time",
-         "take the marks off"},
-        {"prompt-in-answer", Severity::error,
-         "the answer repeats the prompt, so the prompt would be learned as answer", ""},
-        {"not-a-prefix", Severity::error,
-         "the prompt's tokens are not the beginning of the whole's: a token spans the border", ""},
-        {"bad-span", Severity::error,
-         "a span is no part of its answer, stands out of order, or has no label", ""},
-        {"one-sided-span", Severity::error, "chosen and rejected have spans with other labels", ""},
-        {"bad-dialogue", Severity::error, "a conversation from which nothing can be learned", kDropRecord},
-        {"marks-in-dialogue", Severity::error,
-         "begin or end marks in a message, which the chat template adds a second time", ""},
-        {"span-cuts-token", Severity::warning,
-         "a span begins or ends inside a token, which counts to the part that it begins in", ""},
-        {"cut-answer", Severity::error, "the chosen answer was cut by a length limit", kDropRecord},
-        {"missing-gold", Severity::error, "the problem has no final answer", kDropRecord},
-        {"duplicate", Severity::warning, "the same content as an earlier record", kDropRecord},
-        {"cut-by-length", Severity::warning,
-         "the chosen answer ends in mid-sentence, unlike most of the file", ""},
-        {"gold-not-a-number", Severity::warning, "the final answer is compared as text", ""},
-        {"pad-is-end", Severity::warning,
-         "the model pads with its end token: a trainer that masks padding by its id never learns to end. "
-         "Linvox "
-         "masks by length",
-         ""},
-        {"wrong-step", Severity::warning, "a worked step does not hold", ""},
-    };
-    return kinds;
-}
-
-const ProblemKind& problem_kind(const std::string& name) {
-    const auto& all = problem_kinds();
-    const auto found =
-        std::find_if(all.begin(), all.end(), [&](const ProblemKind& k) { return k.name == name; });
-    LINVOX_ASSERT(found != all.end(), "no problem kind '{}'", name);
-    return *found;
-}
-
-std::int64_t ValidationReport::count(Severity severity) const {
-    return std::count_if(findings.begin(), findings.end(),
-                         [&](const Finding& f) { return problem_kind(f.kind).severity == severity; });
-}
-
-std::int64_t ValidationReport::unfixable() const {
-    return std::count_if(findings.begin(), findings.end(), [](const Finding& f) {
-        const ProblemKind& kind = problem_kind(f.kind);
-        return kind.severity == Severity::error && kind.fix.empty();
-    });
-}
-
 ValidationReport validate_file(const std::filesystem::path& path, const Tokenise& tokenise) {
     std::ifstream file(path, std::ios::binary);
     LINVOX_REQUIRE(file.good() && !std::filesystem::is_directory(path), DataError, "{}: cannot be read",
@@ -417,7 +364,8 @@ ValidationReport validate_file(const std::filesystem::path& path, const Tokenise
             return std::move(v.report);
         }
         ++v.report.records;
-        if (v.report.form.empty()) v.report.form = is_math(record) ? "gsm8k" : is_dialogue(record) ? "dialogue" : "";
+        if (v.report.form.empty())
+            v.report.form = is_math(record) ? "gsm8k" : is_dialogue(record) ? "dialogue" : "";
         const auto check = v.report.form == "gsm8k"      ? check_math
                            : v.report.form == "dialogue" ? check_dialogue
                                                          : check_preference;
@@ -432,29 +380,6 @@ ValidationReport validate_file(const std::filesystem::path& path, const Tokenise
                      [](const Finding& a, const Finding& b) { return a.line < b.line; });
     LINVOX_REQUIRE(v.report.records > 0, DataError, "{}: holds no record", path.string());
     return std::move(v.report);
-}
-
-std::string validation_text(const ValidationReport& report, const std::filesystem::path& path,
-                            std::size_t most) {
-    std::string text = fmt::format("{}: {} record(s), form {}; {} error(s), {} warning(s)\n", path.string(),
-                                   report.records, report.form.empty() ? "unknown" : report.form,
-                                   report.count(Severity::error), report.count(Severity::warning));
-    for (const ProblemKind& kind : problem_kinds()) {
-        std::vector<const Finding*> found;
-        for (const Finding& finding : report.findings)
-            if (finding.kind == kind.name) found.push_back(&finding);
-        if (found.empty()) continue;
-        text += fmt::format(
-            "\n{} {} ({}): {}\n  fix: {}\n", kind.severity == Severity::error ? "error" : "warning",
-            kind.name, found.size(), kind.doc,
-            kind.fix.empty() ? "by hand; --fix leaves it as it is" : "--fix will " + kind.fix);
-        for (std::size_t i = 0; i < std::min(most, found.size()); ++i)
-            text += found[i]->line > 0
-                        ? fmt::format("  {}:{}: {}\n", path.string(), found[i]->line, found[i]->detail)
-                        : fmt::format("  {}\n", found[i]->detail);
-        if (found.size() > most) text += fmt::format("  ... {} more\n", found.size() - most);
-    }
-    return text;
 }
 
 }  // namespace linvox

@@ -1,7 +1,7 @@
 // Finds what is wrong with a data file before any training: every problem with its line, counted by kind, and
-// a repaired copy where that is safe. Reads the forms of preference_texts.h, conversations (dialogues.h), math problems (math_records.h)
-// and Linvox's own records (records.h). No model is loaded; the prefix check needs a tokenizer from the
-// caller.
+// a repaired copy where that is safe. Reads the forms of preference_texts.h, conversations (dialogues.h),
+// math problems (math_records.h) and Linvox's own records (records.h). No model is loaded; the prefix check
+// needs a tokenizer from the caller.
 #pragma once
 
 #include <cstdint>

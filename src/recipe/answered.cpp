@@ -11,9 +11,8 @@ void write_answered(const std::filesystem::path& path, const std::vector<Answere
     for (const Answered& a : answers) {
         nlohmann::json pairs = nlohmann::json::array();
         for (const PairLogprobs& p : a.answer.pairs)
-            pairs.push_back(
-                {p.chosen, p.rejected, p.start_chosen, p.start_rejected, p.chosen_tokens, p.rejected_tokens,
-                 p.label});
+            pairs.push_back({p.chosen, p.rejected, p.start_chosen, p.start_rejected, p.chosen_tokens,
+                             p.rejected_tokens, p.label});
         writer.write({{"system", a.system},
                       {"item", a.item},
                       {"prompt", a.prompt},

@@ -43,12 +43,14 @@ std::string last_words(const std::filesystem::path& file) {
 /// What went wrong with the call as a whole, or "".
 std::string call_problem(const ShellResult& result, std::size_t lines, std::size_t asked, double timeout_s) {
     if (result.timed_out)
-        return fmt::format("took longer than judge.timeout_s = {} and gave {} of {} verdicts", timeout_s, lines, asked);
+        return fmt::format("took longer than judge.timeout_s = {} and gave {} of {} verdicts", timeout_s,
+                           lines, asked);
     if (result.exit_code != 0)
         return fmt::format("ended with exit code {} after {} of {} verdicts", result.exit_code, lines, asked);
     if (lines != asked)
-        return fmt::format("gave {} line(s) to {} request(s); one verdict a line is needed, for each in order", lines,
-                           asked);
+        return fmt::format(
+            "gave {} line(s) to {} request(s); one verdict a line is needed, for each in order", lines,
+            asked);
     return "";
 }
 
@@ -58,8 +60,9 @@ double read_verdict(const std::string& line, const std::string& id) {
     std::string verdict = trim(line);
     if (verdict.starts_with("{")) {
         const json record = json::parse(verdict, nullptr, /*allow_exceptions=*/false);
-        LINVOX_REQUIRE(record.is_object() && record.contains("verdict") && record["verdict"].is_string(), DataError,
-                       "a verdict must be a, b or tie, or {{\"verdict\": \"a\"}}, found {}", verdict);
+        LINVOX_REQUIRE(record.is_object() && record.contains("verdict") && record["verdict"].is_string(),
+                       DataError, "a verdict must be a, b or tie, or {{\"verdict\": \"a\"}}, found {}",
+                       verdict);
         LINVOX_REQUIRE(!record.contains("id") || record["id"] == id, DataError,
                        "the verdict is about {}, asked was \"{}\"; answer in order", record["id"].dump(), id);
         verdict = record["verdict"];
@@ -67,8 +70,8 @@ double read_verdict(const std::string& line, const std::string& id) {
     verdict = to_lower(verdict);
     if (verdict == "a") return 1;
     if (verdict == "b") return 0;
-    LINVOX_REQUIRE(verdict == "tie", DataError, "a verdict must be a, b or tie, or {{\"verdict\": \"a\"}}, found '{}'",
-                   trim(line));
+    LINVOX_REQUIRE(verdict == "tie", DataError,
+                   "a verdict must be a, b or tie, or {{\"verdict\": \"a\"}}, found '{}'", trim(line));
     return 0.5;
 }
 
@@ -83,8 +86,11 @@ std::vector<double> ask_command(const std::string& command, const std::vector<Ju
         const ShellFiles files{folder / "ask.jsonl", folder / "answers.txt", folder / "stderr.txt"};
         JsonLinesWriter writer(files.in, JsonLinesWriter::Mode::whole);
         for (const JudgeRequest* r : asked)
-            writer.write(
-                {{"id", r->id}, {"prompt", r->prompt}, {"a", r->a}, {"b", r->b}, {"preferred", r->preferred}});
+            writer.write({{"id", r->id},
+                          {"prompt", r->prompt},
+                          {"a", r->a},
+                          {"b", r->b},
+                          {"preferred", r->preferred}});
         writer.close();
         log_line(fmt::format("  {} request(s) to '{}'", asked.size(), command));
         const ShellResult result = run_shell(command, files, timeout_s);
@@ -100,14 +106,14 @@ std::vector<double> ask_command(const std::string& command, const std::vector<Ju
             try {
                 verdicts[key] = read_verdict(lines[i], asked[i]->id);
             } catch (const DataError& error) {
-                throw DataError(fmt::format("judge.command = '{}': {}:{}: {}", command, files.out.string(), i + 1,
-                                            error.what()));
+                throw DataError(fmt::format("judge.command = '{}': {}:{}: {}", command, files.out.string(),
+                                            i + 1, error.what()));
             }
             kept.write({{"key", key}, {"id", asked[i]->id}, {"first", verdicts[key]}});
         }
         kept.close();
-        LINVOX_REQUIRE(problem.empty(), DataError, "judge.command = '{}' {}; mend it and run again: verdicts are kept",
-                       command, problem);
+        LINVOX_REQUIRE(problem.empty(), DataError,
+                       "judge.command = '{}' {}; mend it and run again: verdicts are kept", command, problem);
     }
     std::vector<double> firsts;
     for (const JudgeRequest& request : requests) firsts.push_back(verdicts.at(key_of(command, request)));

@@ -79,7 +79,8 @@ void score_by_start(std::vector<Answered>& answers, const Decoder& start, const 
             scores.at(answer_digest(groups[i].prompt_ids, groups[i].answers[0])).logprob_sum;
 }
 
-/// The preferred and the rejected answers of a prompt's test pairs, those of each label of data.spans in one group.
+/// The preferred and the rejected answers of a prompt's test pairs, those of each label of data.spans in one
+/// group.
 struct TestPairs {
     std::vector<SequenceGroup> groups;
     std::vector<std::string> prompts, labels;  // of each group

@@ -23,8 +23,8 @@ std::vector<JudgePair> pairs_to_judge(const std::vector<Answered>& answers) {
     for (const Answered& a : answers) {
         if (a.system == kSftSystem || a.system == kGoldSystem) continue;
         const TextAnswer &own = a.answer, &baseline = start.at(a.item)->answer;
-        pairs.push_back({a.system, a.item, a.prompt_text, baseline.text, own.text, gold.at(a.prompt)->answer.text,
-                         baseline.finish == "stop", own.finish == "stop"});
+        pairs.push_back({a.system, a.item, a.prompt_text, baseline.text, own.text,
+                         gold.at(a.prompt)->answer.text, baseline.finish == "stop", own.finish == "stop"});
     }
     return pairs;
 }
@@ -35,13 +35,15 @@ void stage_judge_text(const StageContext& context) {
     const WinJudgeConfig& config = context.config.win_judge;
     std::vector<Judgement> judged;
     if (config.kind != "none")
-        judged = judge_all(config, pairs_to_judge(read_answered(context.run.stage("answer") / "answered.jsonl")),
-                           context.folder);
+        judged =
+            judge_all(config, pairs_to_judge(read_answered(context.run.stage("answer") / "answered.jsonl")),
+                      context.folder);
     write_judgements(context.folder / kJudgedFile, judged);
     for (const AlignRun& run : context.config.align) {
         const WinCounts counts = count_wins(judged, run.name);
         if (counts.pairs > 0)
-            log_line(fmt::format("  {}: win rate {:.1f} % over {} pairs", run.name, 100 * counts.rate(), counts.pairs));
+            log_line(fmt::format("  {}: win rate {:.1f} % over {} pairs", run.name, 100 * counts.rate(),
+                                 counts.pairs));
     }
 }
 

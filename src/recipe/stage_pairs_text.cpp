@@ -24,9 +24,10 @@ struct EncodedPairs {
     std::map<std::string, std::int64_t> of_label;
 };
 
-/// Two texts can be the same tokens, and two answers the same in a span and before it: such a pair says nothing.
+/// Two texts can be the same tokens, and two answers the same in a span and before it: such a pair says
+/// nothing.
 PreferenceRecord text_record(const TextItem& item, SpanPair pair, const std::vector<std::int32_t>& prompt_ids,
-                           std::int64_t context, PairCounts& counts) {
+                             std::int64_t context, PairCounts& counts) {
     const auto drop = [&](DropRule rule) {
         DropCount& count = counts.pairs_dropped[rule];
         if (++count.count <= 5) count.examples.push_back(item.id);
@@ -57,8 +58,8 @@ PreferenceRecord text_record(const TextItem& item, SpanPair pair, const std::vec
     return record;
 }
 
-EncodedPairs encoded_pairs(const std::vector<TextItem>& items, const TextEncoder& encoder, std::int64_t context,
-                           const std::vector<std::string>& labels) {
+EncodedPairs encoded_pairs(const std::vector<TextItem>& items, const TextEncoder& encoder,
+                           std::int64_t context, const std::vector<std::string>& labels) {
     EncodedPairs pairs;
     PairCounts& counts = pairs.result.counts;
     for (const TextItem& item : items) {
@@ -96,10 +97,11 @@ void stage_pairs_text(const StageContext& context) {
     LINVOX_REQUIRE(!training.records.empty(), DataError, "no usable pair among {} prompts; see {}",
                    training.counts.prompts_read, (context.folder / "pair_report.txt").string());
     for (const std::string& label : labels)
-        LINVOX_REQUIRE(encoded.of_label.contains(label), DataError,
-                       "no training pair is left for data.spans' \"{}\"; see {}; take it off the list, or add records "
-                       "whose answers differ there",
-                       label, (context.folder / "pair_report.txt").string());
+        LINVOX_REQUIRE(
+            encoded.of_label.contains(label), DataError,
+            "no training pair is left for data.spans' \"{}\"; see {}; take it off the list, or add records "
+            "whose answers differ there",
+            label, (context.folder / "pair_report.txt").string());
     const RecordHeader header{"pairs", encoder.size(), encoder.stop_ids(), {}};
     write_preferences(context.folder / "pairs.train.jsonl", {header, training.records, true});
     write_preferences(context.folder / "pairs.watch.jsonl", {header, watch.records, true});

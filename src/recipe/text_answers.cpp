@@ -25,7 +25,8 @@ void select_in(std::vector<ChatMessage>& turns, const std::vector<ChatMessage>& 
 
 MarkedAnswer marked_answer(const TextEncoder& encoder, const std::vector<ChatMessage>& prompt,
                            const std::string& text, const AnswerDetails& details) {
-    if (details.turns.empty()) return {{encoder.answer_ids(text), {}}, encoder.token_spans(text, details.spans)};
+    if (details.turns.empty())
+        return {{encoder.answer_ids(text), {}}, encoder.token_spans(text, details.spans)};
     const auto encode_prompt = [&](std::span<const ChatMessage> said) {
         return encoder.prompt_ids({said.begin(), said.end()});
     };
@@ -45,7 +46,8 @@ std::vector<SpanPair> item_pairs(const TextEncoder& encoder, const TextItem& ite
         const MarkedAnswer chosen = marked_answer(encoder, item.prompt, item.chosen, item.chosen_details);
         std::vector<MarkedAnswer> rejected;
         for (std::size_t i = 0; i < item.rejected.size(); ++i)
-            rejected.push_back(marked_answer(encoder, item.prompt, item.rejected[i], rejected_details(item, i)));
+            rejected.push_back(
+                marked_answer(encoder, item.prompt, item.rejected[i], rejected_details(item, i)));
         return span_pairs(chosen, rejected, labels);
     } catch (const DataError& error) {
         throw DataError(fmt::format("{}: {}", item.source, error.what()));

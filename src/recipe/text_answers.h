@@ -1,4 +1,5 @@
-// Items of a text recipe as tokens: answers with their spans, or the turns of a dialogue, and the pairs of each.
+// Items of a text recipe as tokens: answers with their spans, or the turns of a dialogue, and the pairs of
+// each.
 #pragma once
 
 #include <string>

@@ -60,20 +60,24 @@ void ProseConfig::visit(ConfigVisitor& v) {
 
 void AnswerPartsConfig::visit(ConfigVisitor& v) {
     v.field("spans", spans,
-            "labels of the answers' spans: each makes a pair set of its own, in which only those tokens are scored; "
+            "labels of the answers' spans: each makes a pair set of its own, in which only those tokens are "
+            "scored; "
             "\"whole\" is the whole answer; empty: whole answers, and spans in the data are refused");
-    v.field("turns", turns,
-            "turns of a dialogue that are scored: marked (all but those with \"cal_loss\": false), all, last, or "
-            "numbers of the assistant's turns such as '1,3'");
+    v.field(
+        "turns", turns,
+        "turns of a dialogue that are scored: marked (all but those with \"cal_loss\": false), all, last, or "
+        "numbers of the assistant's turns such as '1,3'");
     v.path("dialogues", dialogues,
-           "conversations that SFT learns too, JSON lines with \"messages\" or UniTTS's \"dialog\"; empty: none");
+           "conversations that SFT learns too, JSON lines with \"messages\" or UniTTS's \"dialog\"; empty: "
+           "none");
 }
 
 std::vector<std::string> AnswerPartsConfig::problems() const {
     std::vector<std::string> found;
     if (std::set<std::string>(spans.begin(), spans.end()).size() != spans.size())
         found.push_back("data.spans names a label twice");
-    if (std::find(spans.begin(), spans.end(), "") != spans.end()) found.push_back("data.spans has an empty label");
+    if (std::find(spans.begin(), spans.end(), "") != spans.end())
+        found.push_back("data.spans has an empty label");
     try {
         parse_turn_selection(turns);
     } catch (const UserError& error) {

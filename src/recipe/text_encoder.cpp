@@ -239,7 +239,8 @@ std::vector<LabelledSpan> TextEncoder::token_spans(const std::string& answer,
     if (spans.empty()) return {};
     const std::vector<std::int32_t> all = answer_ids(answer);
     if (state_->chat)
-        return linvox::token_spans(text_coder(*state_->chat), framed_answer(*state_->chat, answer), answer, all, spans);
+        return linvox::token_spans(text_coder(*state_->chat), framed_answer(*state_->chat, answer), answer,
+                                   all, spans);
     const TextCoder coder{[this](std::string_view front) { return ids(std::string(front)); },
                           [this](std::span<const std::int32_t> some) { return text(some); }};
     return linvox::token_spans(coder, {answer, 0, answer.size(), 0}, answer, all, spans);

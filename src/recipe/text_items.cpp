@@ -43,14 +43,12 @@ AnswerDetails details_of(const json& record) {
 void write_text_items(const std::filesystem::path& path, const std::vector<TextItem>& items) {
     JsonLinesWriter writer(path, JsonLinesWriter::Mode::whole);
     for (const TextItem& item : items) {
-        json record = {{"id", item.id},
-                       {"split", item.split},
-                       {"prompt", messages_json(item.prompt)},
-                       {"chosen", item.chosen},
-                       {"rejected", item.rejected},
-                       {"gold", item.gold},
-                       {"source", item.source}};
-        if (item.chosen_details != AnswerDetails{}) record["chosen_details"] = details_json(item.chosen_details);
+        json record = {
+            {"id", item.id},         {"split", item.split},       {"prompt", messages_json(item.prompt)},
+            {"chosen", item.chosen}, {"rejected", item.rejected}, {"gold", item.gold},
+            {"source", item.source}};
+        if (item.chosen_details != AnswerDetails{})
+            record["chosen_details"] = details_json(item.chosen_details);
         for (const AnswerDetails& details : item.rejected_details)
             record["rejected_details"].push_back(details_json(details));
         writer.write(record);

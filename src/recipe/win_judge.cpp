@@ -29,10 +29,11 @@ double score_of_verdict(const json& record) {
 
 std::vector<Judgement> judge_by_sidecar(const WinJudgeConfig& config, const std::vector<JudgePair>& pairs,
                                         const std::filesystem::path& requests) {
-    LINVOX_REQUIRE(std::filesystem::is_regular_file(config.sidecar), DataError,
-                   "judge.sidecar = {}: there is no such file; judge the pairs of {} and write a line {{\"system\", "
-                   "\"item\", \"key\", \"verdict\": \"win\" | \"tie\" | \"loss\"}} for each",
-                   config.sidecar.string(), requests.string());
+    LINVOX_REQUIRE(
+        std::filesystem::is_regular_file(config.sidecar), DataError,
+        "judge.sidecar = {}: there is no such file; judge the pairs of {} and write a line {{\"system\", "
+        "\"item\", \"key\", \"verdict\": \"win\" | \"tie\" | \"loss\"}} for each",
+        config.sidecar.string(), requests.string());
     std::map<std::pair<std::string, std::string>, const JudgePair*> asked;
     for (const JudgePair& pair : pairs) asked[{pair.system, pair.item}] = &pair;
     std::map<const JudgePair*, double> verdicts;
@@ -40,11 +41,13 @@ std::vector<Judgement> judge_by_sidecar(const WinJudgeConfig& config, const std:
         const std::string system = record.at("system"), item = record.at("item");
         const auto pair = asked.find({system, item});
         LINVOX_REQUIRE(pair != asked.end(), DataError,
-                       "the run has no item \"{}\" of \"{}\"; the verdicts are those of another run", item, system);
-        LINVOX_REQUIRE(!record.contains("key") || record["key"] == judge_key(*pair->second), DataError,
-                       "the verdict on \"{}\" of \"{}\" is about other answers (\"key\" differs from {}); judge them "
-                       "again",
-                       item, system, requests.string());
+                       "the run has no item \"{}\" of \"{}\"; the verdicts are those of another run", item,
+                       system);
+        LINVOX_REQUIRE(
+            !record.contains("key") || record["key"] == judge_key(*pair->second), DataError,
+            "the verdict on \"{}\" of \"{}\" is about other answers (\"key\" differs from {}); judge them "
+            "again",
+            item, system, requests.string());
         LINVOX_REQUIRE(verdicts.emplace(pair->second, score_of_verdict(record)).second, DataError,
                        "\"{}\" of \"{}\" is judged twice", item, system);
     });
@@ -59,7 +62,8 @@ std::vector<Judgement> judge_by_sidecar(const WinJudgeConfig& config, const std:
         else
             missing.push_back(fmt::format("\"{}\" of \"{}\"", pair.item, pair.system));
     }
-    LINVOX_REQUIRE(missing.empty(), DataError, "{}: {} of {} verdicts are missing, the first is {}; judge them ({})",
+    LINVOX_REQUIRE(missing.empty(), DataError,
+                   "{}: {} of {} verdicts are missing, the first is {}; judge them ({})",
                    config.sidecar.string(), missing.size(), pairs.size(), missing.front(), requests.string());
     return judged;
 }
@@ -87,13 +91,15 @@ std::vector<Judgement> judge_by_command(const WinJudgeConfig& config, const std:
     return judged;
 }
 
-std::vector<Judgement> judge_by_length_rule(const WinJudgeConfig& config, const std::vector<JudgePair>& pairs) {
+std::vector<Judgement> judge_by_length_rule(const WinJudgeConfig& config,
+                                            const std::vector<JudgePair>& pairs) {
     std::vector<Judgement> judged;
     for (const JudgePair& pair : pairs)
-        judged.push_back({pair.system,
-                          pair.item,
-                          {length_rule({pair.baseline, pair.baseline_finished}, {pair.answer, pair.answer_finished},
-                                       pair.preferred, config.tie_margin)}});
+        judged.push_back(
+            {pair.system,
+             pair.item,
+             {length_rule({pair.baseline, pair.baseline_finished}, {pair.answer, pair.answer_finished},
+                          pair.preferred, config.tie_margin)}});
     return judged;
 }
 
@@ -113,12 +119,14 @@ void write_requests(const std::filesystem::path& file, const std::vector<JudgePa
 }  // namespace
 
 void WinJudgeConfig::visit(ConfigVisitor& v) {
-    v.choice("kind", kind,
-             "who judges: command (a program), sidecar (a file of verdicts), length_rule (words shared with the "
-             "preferred answer, length held against it), none",
-             {"none", "command", "sidecar", "length_rule"});
+    v.choice(
+        "kind", kind,
+        "who judges: command (a program), sidecar (a file of verdicts), length_rule (words shared with the "
+        "preferred answer, length held against it), none",
+        {"none", "command", "sidecar", "length_rule"});
     v.field("command", command,
-            "shell command of kind = 'command': JSON lines with prompt, a, b on stdin, a line a, b or tie for each on "
+            "shell command of kind = 'command': JSON lines with prompt, a, b on stdin, a line a, b or tie "
+            "for each on "
             "stdout; every pair comes in both orders");
     v.path("sidecar", sidecar,
            "file of kind = 'sidecar': JSON lines with system, item and the verdict win, tie or loss");

@@ -1,8 +1,11 @@
 // Whose answer is better, an aligned model's or SFT's: judges that a text recipe can name.
-//   command      a program of the user's: JSON lines {"id", "prompt", "a", "b", "preferred"} on stdin, one verdict
-//                a line on stdout: a, b or tie, bare or as {"verdict": "a"} (with an "id" it must be the line's).
-//                Each pair is asked in both orders; what it gave is kept, so a run that stopped asks the rest only
-//   sidecar      a file of verdicts: {"system", "item", "verdict": "win" | "tie" | "loss"}, the model's against SFT's;
+//   command      a program of the user's: JSON lines {"id", "prompt", "a", "b", "preferred"} on stdin, one
+//   verdict
+//                a line on stdout: a, b or tie, bare or as {"verdict": "a"} (with an "id" it must be the
+//                line's). Each pair is asked in both orders; what it gave is kept, so a run that stopped asks
+//                the rest only
+//   sidecar      a file of verdicts: {"system", "item", "verdict": "win" | "tie" | "loss"}, the model's
+//   against SFT's;
 //                with the "key" of requests.jsonl a verdict on other answers is noticed
 //   length_rule  eval/length_rule.h
 // Equal answers are a tie and not asked about. A missing or broken verdict ends the stage; none is dropped.
@@ -44,8 +47,8 @@ struct Judgement {
     double score() const;        // their mean
 };
 
-/// One judgement for each pair, in order. `folder` keeps requests.jsonl, and the traffic with a command. DataError
-/// naming the command and line, or the file and line, that gave no usable verdict.
+/// One judgement for each pair, in order. `folder` keeps requests.jsonl, and the traffic with a command.
+/// DataError naming the command and line, or the file and line, that gave no usable verdict.
 std::vector<Judgement> judge_all(const WinJudgeConfig& config, const std::vector<JudgePair>& pairs,
                                  const std::filesystem::path& folder);
 

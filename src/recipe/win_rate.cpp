@@ -30,7 +30,8 @@ ReportMetric win_rate_metric() {
     return {"win.rate",
             "win rate against SFT",
             "%",
-            "Share of held-out prompts whose answer the judge prefers to SFT's, ties as halves; a command judges every "
+            "Share of held-out prompts whose answer the judge prefers to SFT's, ties as halves; a command "
+            "judges every "
             "pair in both orders. SFT against itself is 50.",
             Better::up,
             true,
@@ -57,13 +58,16 @@ ReportPanel judge_panel(const WinJudgeConfig& config, const std::vector<Judgemen
     panel.facts = {{"judge", config.kind}};
     if (config.kind == "command") panel.facts.emplace_back("command", config.command);
     if (config.kind == "sidecar") panel.facts.emplace_back("file", config.sidecar.filename().string());
-    if (config.kind == "length_rule") panel.facts.emplace_back("tie within", fmt::format("{}", config.tie_margin));
-    ReportTable table{"Verdicts",
-                      {"model", "pairs", "wins", "ties", "losses", "one verdict in both orders", "for the first answer"},
-                      {}};
+    if (config.kind == "length_rule")
+        panel.facts.emplace_back("tie within", fmt::format("{}", config.tie_margin));
+    ReportTable table{
+        "Verdicts",
+        {"model", "pairs", "wins", "ties", "losses", "one verdict in both orders", "for the first answer"},
+        {}};
     const auto share = [](std::int64_t part, std::int64_t whole) {
-        return whole == 0 ? std::string("-")
-                          : fmt::format("{:.1f} %", 100 * static_cast<double>(part) / static_cast<double>(whole));
+        return whole == 0
+                   ? std::string("-")
+                   : fmt::format("{:.1f} %", 100 * static_cast<double>(part) / static_cast<double>(whole));
     };
     for (const ReportSystem& model : models) {
         const WinCounts c = count_wins(judgements, model.id);
@@ -72,7 +76,8 @@ ReportPanel judge_panel(const WinJudgeConfig& config, const std::vector<Judgemen
                               fmt::format("{}", c.ties), fmt::format("{}", c.losses),
                               share(c.agreeing, c.in_both_orders), share(c.first_place, c.decided)});
         constexpr double kFirstPlace = 0.65;
-        if (c.decided >= 20 && static_cast<double>(c.first_place) > kFirstPlace * static_cast<double>(c.decided))
+        if (c.decided >= 20 &&
+            static_cast<double>(c.first_place) > kFirstPlace * static_cast<double>(c.decided))
             panel.warnings.push_back(fmt::format(
                 "{}: {} of the decided verdicts are for the answer that came first; the judge goes by place",
                 model.label, share(c.first_place, c.decided)));

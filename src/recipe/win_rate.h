@@ -18,7 +18,7 @@ struct WinCounts {
     std::int64_t pairs = 0, wins = 0, ties = 0, losses = 0;
     double score = 0;
     std::int64_t in_both_orders = 0, agreeing = 0;  // pairs asked twice, and those with one verdict
-    std::int64_t decided = 0, first_place = 0;      // verdicts of these that are no tie, and those for answer a
+    std::int64_t decided = 0, first_place = 0;  // verdicts of these that are no tie, and those for answer a
     double rate() const { return score / static_cast<double>(pairs); }
 };
 WinCounts count_wins(const std::vector<Judgement>& judgements, const std::string& system);

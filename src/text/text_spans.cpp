@@ -14,7 +14,8 @@ bool is_blank(char c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
 bool continues_character(char c) { return (static_cast<unsigned char>(c) & 0xC0) == 0x80; }
 
 std::int64_t letter_count(std::string_view text) {
-    return std::count_if(text.begin(), text.end(), [](char c) { return !is_blank(c) && !continues_character(c); });
+    return std::count_if(text.begin(), text.end(),
+                         [](char c) { return !is_blank(c) && !continues_character(c); });
 }
 
 }  // namespace
@@ -47,11 +48,12 @@ TokenBorder token_border(const TextCoder& coder, std::string_view text, std::spa
     return {static_cast<std::int32_t>(ids.size()), false};
 }
 
-std::vector<LabelledSpan> token_spans(const TextCoder& coder, const FramedText& framed, std::string_view answer,
-                                      std::span<const std::int32_t> ids,
+std::vector<LabelledSpan> token_spans(const TextCoder& coder, const FramedText& framed,
+                                      std::string_view answer, std::span<const std::int32_t> ids,
                                       const std::vector<LabelledSpan>& spans) {
     const auto border = [&](std::int64_t character) {
-        const std::size_t byte = std::max(byte_of_character(answer, character), framed.skipped) - framed.skipped;
+        const std::size_t byte =
+            std::max(byte_of_character(answer, character), framed.skipped) - framed.skipped;
         return std::int64_t{
             token_border(coder, framed.text, ids, std::min(framed.begin + byte, framed.end)).at};
     };
@@ -62,8 +64,8 @@ std::vector<LabelledSpan> token_spans(const TextCoder& coder, const FramedText& 
         found.push_back({border(span.begin),
                          is_last ? static_cast<std::int64_t>(ids.size()) : border(span.end), span.label});
         LINVOX_REQUIRE(found.back().begin < found.back().end, DataError,
-                       "the span \"{}\" of the characters {} to {} has no token of its own; widen it", span.label,
-                       span.begin, span.end);
+                       "the span \"{}\" of the characters {} to {} has no token of its own; widen it",
+                       span.label, span.begin, span.end);
     }
     return found;
 }

@@ -245,19 +245,21 @@ fs::path write_decoupled_recipe(const fs::path& folder) {
     for (int i = 0; i < 80; ++i) {
         const std::string n = std::to_string(i % 10);
         const bool of_plan = i % 2 == 0;
-        const std::string chosen = "[Count] It is " + n + ".", rejected = of_plan ? "[Joke] It is " + n + "." : "[Count] No idea.";
+        const std::string chosen = "[Count] It is " + n + ".",
+                          rejected = of_plan ? "[Joke] It is " + n + "." : "[Count] No idea.";
         const auto spans = [&](const std::string& text) {
             const std::size_t end = text.find(']') + 1;
             return R"([{"begin": )" + std::to_string(of_plan ? 0 : end + 1) + R"(, "end": )" +
-                   std::to_string(of_plan ? end : text.size()) + R"(, "label": ")" + (of_plan ? "plan" : "text") +
-                   R"("}])";
+                   std::to_string(of_plan ? end : text.size()) + R"(, "label": ")" +
+                   (of_plan ? "plan" : "text") + R"("}])";
         };
         pairs += R"({"prompt": "What is line )" + std::to_string(i) + R"(?", "chosen": ")" + chosen +
                  R"(", "rejected": ")" + rejected + R"(", "chosen_spans": )" + spans(chosen) +
                  R"(, "rejected_spans": )" + spans(rejected) + "}\n";
-        talks += R"({"messages": [{"role": "user", "content": "Hi."}, {"role": "assistant", "content": "[Joke] Ho.", )"
-                 R"("cal_loss": false}, {"role": "user", "content": "And )" +
-                 n + R"(?"}, {"role": "assistant", "content": ")" + chosen + R"("}]})" + "\n";
+        talks +=
+            R"({"messages": [{"role": "user", "content": "Hi."}, {"role": "assistant", "content": "[Joke] Ho.", )"
+            R"("cal_loss": false}, {"role": "user", "content": "And )" +
+            n + R"(?"}, {"role": "assistant", "content": ")" + chosen + R"("}]})" + "\n";
     }
     write_text(folder / "pairs.jsonl", pairs);
     write_text(folder / "talks.jsonl", talks);
@@ -283,7 +285,8 @@ command = "sed 's/.*/tie/'"
 }
 
 TEST(WrittenRun, DecoupledPairsOfTwoSpansInOneRun) {
-    const fs::path folder = test_folder(), recipe = write_decoupled_recipe(folder), stages = folder / "run/stages";
+    const fs::path folder = test_folder(), recipe = write_decoupled_recipe(folder),
+                   stages = folder / "run/stages";
     expect_whole_run(recipe, folder / "run",
                      {"by span: {\"plan\":", "pref.ranking.plan", "pref.ranking.text", "win.rate", "50.0"});
     const std::string pairs = read_text(stages / "pairs/pairs.train.jsonl");
@@ -296,7 +299,8 @@ TEST(WrittenRun, DecoupledPairsOfTwoSpansInOneRun) {
     const Outcome unnamed = linvox(run_of(recipe, folder / "other") + " --set data.spans=[]");
     EXPECT_EQ(unnamed.code, 2);
     EXPECT_THAT(unnamed.output, HasSubstr("pairs.jsonl:1: the answers have spans (chosen: plan)"));
-    const Outcome absent = linvox(run_of(recipe, folder / "other") + " --set 'data.spans=[\"plan\",\"tone\"]'");
+    const Outcome absent =
+        linvox(run_of(recipe, folder / "other") + " --set 'data.spans=[\"plan\",\"tone\"]'");
     EXPECT_EQ(absent.code, 2);
     EXPECT_THAT(absent.output, HasSubstr("no span that data.spans names (plan tone); found: text"));
 }
@@ -307,7 +311,8 @@ TEST(WrittenRun, AJudgeThatFailsEndsTheRun) {
     EXPECT_EQ(failed.code, 2);
     EXPECT_THAT(failed.output, HasSubstr("judge.command = 'exit 4' ended with exit code 4"));
     EXPECT_FALSE(fs::exists(folder / "run/report/index.html"));
-    const Outcome mended = linvox(run_of(recipe, folder / "run") + " --set judge.command= --set judge.kind=length_rule");
+    const Outcome mended =
+        linvox(run_of(recipe, folder / "run") + " --set judge.command= --set judge.kind=length_rule");
     EXPECT_EQ(mended.code, 0) << mended.output;
     EXPECT_THAT(mended.output, HasSubstr("[answer] unchanged, skipped"));
     EXPECT_THAT(mended.output, HasSubstr("win.rate"));
@@ -316,12 +321,13 @@ TEST(WrittenRun, AJudgeThatFailsEndsTheRun) {
 TEST(WrittenRun, DialoguesTrainACheckpointToo) {
     const fs::path folder = test_folder(), recipe = write_decoupled_recipe(folder);
     from_checkpoint(folder, recipe);
-    const Outcome run = linvox(run_of(recipe, folder / "run") + " --set judge.command= --set judge.kind=length_rule");
+    const Outcome run =
+        linvox(run_of(recipe, folder / "run") + " --set judge.command= --set judge.kind=length_rule");
     ASSERT_EQ(run.code, 0) << run.output;
     EXPECT_THAT(run.output, HasSubstr("pref.ranking.plan"));
-    const Outcome last = linvox(run_of(recipe, folder / "run") + " --set data.turns=1");
+    const Outcome last = linvox(run_of(recipe, folder / "run") + " --set 'data.turns=\"1\"'");
     EXPECT_EQ(last.code, 0) << last.output;
-    const Outcome none = linvox(run_of(recipe, folder / "run") + " --set data.turns=3");
+    const Outcome none = linvox(run_of(recipe, folder / "run") + " --set 'data.turns=\"3\"'");
     EXPECT_EQ(none.code, 2);
     EXPECT_THAT(none.output, HasSubstr("talks.jsonl:1: none of the assistant's turns"));
 }

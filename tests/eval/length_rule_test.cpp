@@ -16,7 +16,8 @@ TEST(LengthRule, OverlapIsF1TimesTheRatioOfLengths) {
 
 TEST(LengthRule, PaddingDoesNotWin) {
     const std::string preferred = "one two three four", half = "one two x y";
-    EXPECT_EQ(length_rule({preferred}, {preferred + " and some more words that are not asked for"}, preferred, 0.02),
+    EXPECT_EQ(length_rule({preferred}, {preferred + " and some more words that are not asked for"}, preferred,
+                          0.02),
               0);
     EXPECT_EQ(length_rule({half}, {preferred}, preferred, 0.02), 1);
     EXPECT_EQ(length_rule({preferred, false}, {half}, preferred, 0.02), 1);  // cut

@@ -51,14 +51,15 @@ Ids answer(const std::string& text) {
     return ids;
 }
 
-const std::vector<ChatMessage> kTalk = {
-    {"user", "a"}, {"assistant", "b"}, {"user", "c"}, {"assistant", "d"}, {"user", "e"}, {"assistant", "f"}};
+const std::vector<ChatMessage> kTalk = {{"user", "a"},      {"assistant", "b"}, {"user", "c"},
+                                        {"assistant", "d"}, {"user", "e"},      {"assistant", "f"}};
 
 TEST(Dialogues, MessagesAndTheirMarksAreRead) {
     json silent = said("assistant", "hm");
     silent["cal_loss"] = false;
     const Dialogue talk = parse_dialogue(
-        {{"messages", json::array({said("user", "a"), silent, said("user", "c"), said("assistant", "d")})}}, 7);
+        {{"messages", json::array({said("user", "a"), silent, said("user", "c"), said("assistant", "d")})}},
+        7);
     EXPECT_EQ(talk.id, "line-7");
     ASSERT_EQ(talk.messages.size(), 4U);
     EXPECT_FALSE(talk.messages[1].scored);
@@ -67,15 +68,15 @@ TEST(Dialogues, MessagesAndTheirMarksAreRead) {
 }
 
 TEST(Dialogues, UniTtsTurnsTakeTheirAudioTokens) {
-    const json user = {{"type", "user"}, {"name", "x"}, {"content_list", {{{"type", "text"}, {"content", "Hi."}}}}};
-    const json bot = {
-        {"role", "assistant"},
-        {"cal_loss", true},
-        {"content_list",
-         {{{"type", "text"}, {"content", "So: "}},
-          {{"type", "audio"},
-           {"content", "<|audio|>."},
-           {"audio_infos", {{"audio_tokens", "<|g0r0_5|><|g0r0_6|>"}, {"text", "hello"}}}}}}};
+    const json user = {
+        {"type", "user"}, {"name", "x"}, {"content_list", {{{"type", "text"}, {"content", "Hi."}}}}};
+    const json bot = {{"role", "assistant"},
+                      {"cal_loss", true},
+                      {"content_list",
+                       {{{"type", "text"}, {"content", "So: "}},
+                        {{"type", "audio"},
+                         {"content", "<|audio|>."},
+                         {"audio_infos", {{"audio_tokens", "<|g0r0_5|><|g0r0_6|>"}, {"text", "hello"}}}}}}};
     const json list = json::array({user, bot});
     for (const json& form : {list, json(list.dump())}) {
         const Dialogue talk = parse_dialogue({{"task", "chat"}, {"dialoge", form}}, 1);
@@ -92,25 +93,31 @@ TEST(Dialogues, UniTtsTurnsTakeTheirAudioTokens) {
     EXPECT_THAT(problem({{"dialog", json::array({user, broken})}}), HasSubstr("as the tokenizer names them"));
     broken = bot;
     broken["content_list"][1]["content"] = "none";
-    EXPECT_THAT(problem({{"dialog", json::array({user, broken})}}), HasSubstr("has 1 audio_infos and 0 <|audio|>"));
+    EXPECT_THAT(problem({{"dialog", json::array({user, broken})}}),
+                HasSubstr("has 1 audio_infos and 0 <|audio|>"));
 }
 
 TEST(Dialogues, WhatCannotBeLearnedIsRefused) {
     const auto talk = [](std::initializer_list<json> messages) { return json{{"messages", json(messages)}}; };
     EXPECT_THAT(problem({{"x", 1}}), HasSubstr("neither \"messages\" nor \"dialog\""));
-    EXPECT_THAT(problem(talk({said("user", "a"), said("user", "b")})), HasSubstr("no message of the assistant's"));
-    EXPECT_THAT(problem(talk({said("assistant", "a"), said("user", "b")})), HasSubstr("begins with the assistant"));
+    EXPECT_THAT(problem(talk({said("user", "a"), said("user", "b")})),
+                HasSubstr("no message of the assistant's"));
+    EXPECT_THAT(problem(talk({said("assistant", "a"), said("user", "b")})),
+                HasSubstr("begins with the assistant"));
     EXPECT_THAT(problem(talk({said("user", "a"), said("assistant", "b"), said("user", "c")})),
                 HasSubstr("ends with a message of the role \"user\""));
-    EXPECT_THAT(problem(talk({said("user", "a"), said("assistant", " ")})), HasSubstr("messages[1] is an empty"));
+    EXPECT_THAT(problem(talk({said("user", "a"), said("assistant", " ")})),
+                HasSubstr("messages[1] is an empty"));
     EXPECT_THAT(problem({{"dialog", "no json"}}), HasSubstr("no JSON stands in it"));
     json odd = said("assistant", "b");
     odd["cal_loss"] = "yes";
-    EXPECT_THAT(problem(talk({said("user", "a"), odd})), HasSubstr("messages[1].cal_loss must be true or false"));
+    EXPECT_THAT(problem(talk({said("user", "a"), odd})),
+                HasSubstr("messages[1].cal_loss must be true or false"));
     const auto path = std::filesystem::path(testing::TempDir()) / "dialogues.jsonl";
     std::ofstream(path) << talk({said("user", "a"), said("assistant", "b")}).dump() << "\n\n"
                         << talk({said("user", "a")}).dump() << "\n";
-    EXPECT_THAT([&] { read_dialogues(path); }, testing::ThrowsMessage<DataError>(HasSubstr("dialogues.jsonl:3: ")));
+    EXPECT_THAT([&] { read_dialogues(path); },
+                testing::ThrowsMessage<DataError>(HasSubstr("dialogues.jsonl:3: ")));
 }
 
 TEST(Dialogues, TurnsAreSelectedByNumberFromTheStart) {
@@ -128,7 +135,8 @@ TEST(Dialogues, TurnsAreSelectedByNumberFromTheStart) {
     EXPECT_EQ(scored("last"), "f");
     EXPECT_EQ(scored("2"), "d");
     EXPECT_EQ(scored("1, 3"), "bf");
-    EXPECT_THAT([&] { scored("4"); }, testing::ThrowsMessage<DataError>(HasSubstr("(3 with those in it) is scored")));
+    EXPECT_THAT([&] { scored("4"); },
+                testing::ThrowsMessage<DataError>(HasSubstr("(3 with those in it) is scored")));
     // The first one is the prompt's.
     EXPECT_THROW(scored("1", 2), DataError);
     for (const char* bad : {"", "first", "0", "1,", "-1", "99999999"})
@@ -170,7 +178,8 @@ TEST(Dialogues, EveryTurnIsEncodedAsTheTemplateHasIt) {
     whole.insert(whole.end(), own.ids.begin(), own.ids.end());
     // The template ends a message with a new line that is never predicted.
     ASSERT_GE(rendered.ids.size(), whole.size());
-    EXPECT_EQ(Ids(rendered.ids.begin(), rendered.ids.begin() + static_cast<std::ptrdiff_t>(whole.size())), whole);
+    EXPECT_EQ(Ids(rendered.ids.begin(), rendered.ids.begin() + static_cast<std::ptrdiff_t>(whole.size())),
+              whole);
     ASSERT_EQ(own.given.size(), 2U);
     EXPECT_EQ(own.given[0].begin + in_front, rendered.given[1].begin);
     EXPECT_EQ(own.given[1].end + in_front, rendered.given[2].end);

@@ -113,8 +113,9 @@ TEST(PreferenceTexts, AnswersMayBeDialogues) {
     const PreferenceText pair = parsed({{"chosen", chosen}, {"rejected", rejected}});
     EXPECT_THAT(pair.prompt, ElementsAre(ChatMessage{"user", "p"}));
     EXPECT_EQ(pair.chosen, "b");
-    EXPECT_THAT(pair.chosen_details.turns, ElementsAre(ChatMessage{"assistant", "b"}, ChatMessage{"user", "q"},
-                                                       ChatMessage{"assistant", "c", false}));
+    EXPECT_THAT(pair.chosen_details.turns,
+                ElementsAre(ChatMessage{"assistant", "b"}, ChatMessage{"user", "q"},
+                            ChatMessage{"assistant", "c", false}));
     EXPECT_EQ(pair.rejected_details.at(0).turns.at(2).content, "d");
     EXPECT_EQ(pair_problem(pair), "");
     // Turns that both sides share are the prompt's.
@@ -124,7 +125,8 @@ TEST(PreferenceTexts, AnswersMayBeDialogues) {
     EXPECT_EQ(last.chosen, "c");
     EXPECT_TRUE(last.rejected_details.at(0).turns.empty());
     chosen.push_back(message("user", "r"));
-    EXPECT_THAT(refusal({{"chosen", chosen}, {"rejected", rejected}}), HasSubstr("the last one of the role \"user\""));
+    EXPECT_THAT(refusal({{"chosen", chosen}, {"rejected", rejected}}),
+                HasSubstr("the last one of the role \"user\""));
 }
 
 TEST(PreferenceTexts, SpansCountCharactersOfTheText) {
@@ -132,17 +134,22 @@ TEST(PreferenceTexts, SpansCountCharactersOfTheText) {
         return json{{"begin", begin}, {"end", end}, {"label", label}};
     };
     const auto record = [&](const json& chosen, const json& rejected) {
-        return json{{"prompt", "p"},           {"chosen", "n\xC3\xA9e so"},  {"rejected", {"abc", "de"}},
-                    {"chosen_spans", chosen}, {"rejected_spans", rejected}};
+        return json{{"prompt", "p"},
+                    {"chosen", "n\xC3\xA9e so"},
+                    {"rejected", {"abc", "de"}},
+                    {"chosen_spans", chosen},
+                    {"rejected_spans", rejected}};
     };
     const json one = json::array({span(0, 3, "plan"), span(4, 6, "text")});
     const json two = json::array({json::array({span(0, 3, "plan")}), json::array({span(1, 2, "plan")})});
     const PreferenceText pair = parsed(record(one, two));
-    EXPECT_THAT(pair.chosen_details.spans, ElementsAre(LabelledSpan{0, 3, "plan"}, LabelledSpan{4, 6, "text"}));
+    EXPECT_THAT(pair.chosen_details.spans,
+                ElementsAre(LabelledSpan{0, 3, "plan"}, LabelledSpan{4, 6, "text"}));
     EXPECT_THAT(pair.rejected_details.at(1).spans, ElementsAre(LabelledSpan{1, 2, "plan"}));
     const auto bad = [&](const json& chosen) { return refusal(record(chosen, two)); };
-    EXPECT_THAT(bad({span(0, 7, "plan")}), HasSubstr("chosen_spans[0] = [0, 7) must be non-empty, behind the span "
-                                                     "before it and within the 6 characters"));
+    EXPECT_THAT(bad({span(0, 7, "plan")}),
+                HasSubstr("chosen_spans[0] = [0, 7) must be non-empty, behind the span "
+                          "before it and within the 6 characters"));
     EXPECT_THAT(bad({span(2, 4, "plan"), span(3, 5, "text")}), HasSubstr("chosen_spans[1]"));
     EXPECT_THAT(bad({span(3, 3, "plan")}), HasSubstr("non-empty"));
     EXPECT_THAT(bad({span(0, 1, "")}), HasSubstr("name the span"));

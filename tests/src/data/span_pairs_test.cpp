@@ -50,8 +50,9 @@ TEST(SpanPairs, WholeAnswersNeedNoSpansOrAreAskedFor) {
 TEST(SpanPairs, GivenTokensStayGiven) {
     const MarkedAnswer chosen = answer({1, 2, 3, 4}, {{0, 3, "plan"}}, {{1, 2}});
     EXPECT_EQ(scored_in_spans(chosen, "plan", "chosen").given, (Spans{{1, 2}, {3, 4}}));
-    EXPECT_THAT(problem(answer({1, 2}, {{0, 1, "plan"}}, {{0, 1}}), {answer({3, 2}, {{0, 1, "plan"}})}, {"plan"}),
-                HasSubstr("chosen: the span \"plan\" has no token that is scored"));
+    EXPECT_THAT(
+        problem(answer({1, 2}, {{0, 1, "plan"}}, {{0, 1}}), {answer({3, 2}, {{0, 1, "plan"}})}, {"plan"}),
+        HasSubstr("chosen: the span \"plan\" has no token that is scored"));
 }
 
 TEST(SpanPairs, WhatCannotBeAPairIsRefused) {
@@ -59,8 +60,10 @@ TEST(SpanPairs, WhatCannotBeAPairIsRefused) {
     EXPECT_THAT(problem(chosen, {none}, {}), HasSubstr("data.spans does not say which are scored"));
     EXPECT_THAT(problem(chosen, {none}, {"plan"}),
                 HasSubstr("chosen has a span \"plan\" and rejected[0] has none"));
-    EXPECT_THAT(problem(none, {chosen}, {"plan"}), HasSubstr("rejected[0] has a span \"plan\" and chosen has none"));
-    EXPECT_THAT(problem(chosen, {chosen}, {"pla"}), HasSubstr("no span that data.spans names (pla); found: plan"));
+    EXPECT_THAT(problem(none, {chosen}, {"plan"}),
+                HasSubstr("rejected[0] has a span \"plan\" and chosen has none"));
+    EXPECT_THAT(problem(chosen, {chosen}, {"pla"}),
+                HasSubstr("no span that data.spans names (pla); found: plan"));
 }
 
 TEST(SpanPairs, TheSameTokensBehindTheSameTokensSayNothing) {

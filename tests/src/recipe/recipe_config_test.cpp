@@ -114,7 +114,8 @@ TEST(Recipe, SpansTurnsAndJudgesAreChecked) {
         return "no error";
     };
     EXPECT_EQ(error_of({}), "no error");
-    EXPECT_THAT(error_of({"data.turns=first"}), testing::HasSubstr("data.turns = 'first' must be marked, all, last"));
+    EXPECT_THAT(error_of({"data.turns=first"}),
+                testing::HasSubstr("data.turns = 'first' must be marked, all, last"));
     EXPECT_THAT(error_of({"data.spans=[\"a\", \"a\"]"}), testing::HasSubstr("names a label twice"));
     EXPECT_THAT(error_of({"judge.kind=comand"}), testing::HasSubstr("did you mean 'command'?"));
     EXPECT_THAT(error_of({"judge.kind=command"}), testing::HasSubstr("judge.command and judge.kind"));
@@ -125,9 +126,11 @@ TEST(Recipe, SpansTurnsAndJudgesAreChecked) {
     EXPECT_TRUE(std::filesystem::exists(tiny.text_data.parts.dialogues));
     EXPECT_THAT(
         [] {
-            read_recipe({LINVOX_SOURCE_DIR "/recipes/checkpoint/unitts.toml", "", {"data.dialogues=x.jsonl"}});
+            read_recipe(
+                {LINVOX_SOURCE_DIR "/recipes/checkpoint/unitts.toml", "", {"data.dialogues=x.jsonl"}});
         },
-        testing::ThrowsMessage<ConfigError>(testing::HasSubstr("data.dialogues are learned by the sft stage")));
+        testing::ThrowsMessage<ConfigError>(
+            testing::HasSubstr("data.dialogues are learned by the sft stage")));
 }
 
 class RecipeKeys : public testing::TestWithParam<const char*> {};

@@ -45,8 +45,8 @@ std::vector<std::vector<double>> scores(const std::vector<Judgement>& judged) {
 
 TEST(WinJudge, ACommandIsAskedInBothOrders) {
     const auto judged = judge_all({.kind = "command", .command = kFair}, pairs(), fresh_folder());
-    EXPECT_THAT(scores(judged), ElementsAre(std::vector<double>{1, 1}, std::vector<double>{0.5},
-                                            std::vector<double>{0, 0}));
+    EXPECT_THAT(scores(judged),
+                ElementsAre(std::vector<double>{1, 1}, std::vector<double>{0.5}, std::vector<double>{0, 0}));
     const WinCounts counts = count_wins(judged, "lpo");
     EXPECT_EQ(counts.wins, 1);
     EXPECT_EQ(counts.ties, 1);
@@ -56,10 +56,9 @@ TEST(WinJudge, ACommandIsAskedInBothOrders) {
 }
 
 TEST(WinJudge, APreferenceForAPlaceCancelsOut) {
-    const auto judged =
-        judge_all({.kind = "command", .command = "sed 's/.*/a/'"}, pairs(), fresh_folder());
-    EXPECT_THAT(scores(judged), ElementsAre(std::vector<double>{0, 1}, std::vector<double>{0.5},
-                                            std::vector<double>{0, 1}));
+    const auto judged = judge_all({.kind = "command", .command = "sed 's/.*/a/'"}, pairs(), fresh_folder());
+    EXPECT_THAT(scores(judged),
+                ElementsAre(std::vector<double>{0, 1}, std::vector<double>{0.5}, std::vector<double>{0, 1}));
     const WinCounts counts = count_wins(judged, "lpo");
     EXPECT_EQ(counts.ties, 3);
     EXPECT_EQ(counts.rate(), 0.5);
@@ -75,14 +74,17 @@ TEST(WinJudge, AFailingCommandEndsTheRunAndKeepsWhatItSaid) {
     EXPECT_THAT([&] { ask("echo a; echo no model >&2; exit 3"); },
                 ThrowsMessage<DataError>(
                     AllOf(HasSubstr("ended with exit code 3 after 1 of 4"), HasSubstr("no model"))));
-    EXPECT_THAT([&] { ask("echo a"); }, ThrowsMessage<DataError>(HasSubstr("gave 1 line(s) to 4 request(s)")));
+    EXPECT_THAT([&] { ask("echo a"); },
+                ThrowsMessage<DataError>(HasSubstr("gave 1 line(s) to 4 request(s)")));
     EXPECT_THAT([&] { ask("sed 's/.*/better/'"); },
                 ThrowsMessage<DataError>(AllOf(HasSubstr("answers.txt:1: "), HasSubstr("found 'better'"))));
     EXPECT_THAT([&] { ask("sleep 30", 1); }, ThrowsMessage<DataError>(HasSubstr("took longer than")));
     // Three verdicts came; only the fourth is asked for once the program is mended.
     const std::string counting = "tee " + (folder / "asked").string() + " | (if [ -e " +
-                                 (folder / "mended").string() + " ]; then sed 's/.*/b/'; else head -3 | sed 's/.*/a/'; fi)";
-    EXPECT_THAT([&] { ask(counting); }, ThrowsMessage<DataError>(HasSubstr("gave 3 line(s) to 4 request(s)")));
+                                 (folder / "mended").string() +
+                                 " ]; then sed 's/.*/b/'; else head -3 | sed 's/.*/a/'; fi)";
+    EXPECT_THAT([&] { ask(counting); },
+                ThrowsMessage<DataError>(HasSubstr("gave 3 line(s) to 4 request(s)")));
     std::ofstream(folder / "mended") << "";
     const auto judged = judge_all({.kind = "command", .command = counting}, pairs(), folder);
     EXPECT_EQ(judged[2].scores, (std::vector<double>{0, 0}));
@@ -107,7 +109,8 @@ TEST(WinJudge, ASidecarJudgesEveryItemOnce) {
     };
     const std::string first = R"({"system": "lpo", "item": "p.0", "verdict": "win", "key": ")" +
                               judge_key(pairs()[0]) + "\"}\n",
-                      third = R"({"system": "lpo", "item": "r.0", "verdict": "loss"})" "\n";
+                      third = R"({"system": "lpo", "item": "r.0", "verdict": "loss"})"
+                              "\n";
     // q.0 has equal answers: a tie without a word.
     EXPECT_THAT(scores(judge(first + third)),
                 ElementsAre(std::vector<double>{1}, std::vector<double>{0.5}, std::vector<double>{0}));

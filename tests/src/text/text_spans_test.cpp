@@ -30,7 +30,8 @@ TextCoder pairs_of_letters() {
             },
             [](std::span<const std::int32_t> ids) {
                 std::string text;
-                for (const std::int32_t id : ids) text += id == 1 ? "ab" : std::string(1, static_cast<char>(id));
+                for (const std::int32_t id : ids)
+                    text += id == 1 ? "ab" : std::string(1, static_cast<char>(id));
                 return text;
             }};
 }
@@ -101,8 +102,11 @@ TEST(TextSpans, ASpanWithoutATokenOfItsOwnIsRefused) {
     const TextCoder coder = pairs_of_letters();
     const std::string text = "xab y";
     EXPECT_THAT(
-        [&] { token_spans(coder, {text, 0, 5, 0}, text, coder.encode(text), {{2, 3, "half"}}); },
-        testing::ThrowsMessage<DataError>(HasSubstr("\"half\" of the characters 2 to 3 has no token of its own")));
+        [&] {
+            token_spans(coder, {text, 0, 5, 0}, text, coder.encode(text), {{2, 3, "half"}});
+        },
+        testing::ThrowsMessage<DataError>(
+            HasSubstr("\"half\" of the characters 2 to 3 has no token of its own")));
 }
 
 }  // namespace
