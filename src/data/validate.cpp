@@ -21,8 +21,6 @@ namespace {
 
 using nlohmann::json;
 
-constexpr const char* kDropRecord = "drop the record";
-
 /// A file while it is looked at.
 struct Validator {
     const Tokenise& tokenise;

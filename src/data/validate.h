@@ -22,6 +22,8 @@ struct ProblemKind {
     std::string doc;  // what is wrong
     std::string fix;  // what --fix does; "" when only the user can repair it
 };
+/// The fix of a problem that makes its record useless.
+inline constexpr const char* kDropRecord = "drop the record";
 const std::vector<ProblemKind>& problem_kinds();
 const ProblemKind& problem_kind(const std::string& name);
 

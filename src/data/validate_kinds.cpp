@@ -8,20 +8,14 @@
 
 namespace linvox {
 
-namespace {
-
-constexpr const char* kDropTheRecord = "drop the record";
-
-}  // namespace
-
 const std::vector<ProblemKind>& problem_kinds() {
     static const std::vector<ProblemKind> kinds = {
-        {"not-json", Severity::error, "the line is no JSON object", kDropTheRecord},
+        {"not-json", Severity::error, "the line is no JSON object", kDropRecord},
         {"schema", Severity::error, "fields are missing or of the wrong kind", ""},
         {"mixed-forms", Severity::error, "the record has another form than the first one", ""},
-        {"empty", Severity::error, "an empty prompt or answer", kDropTheRecord},
-        {"identical-answers", Severity::error, "chosen and rejected are the same", kDropTheRecord},
-        {"swapped-sides", Severity::error, "another record prefers what this one rejects", kDropTheRecord},
+        {"empty", Severity::error, "an empty prompt or answer", kDropRecord},
+        {"identical-answers", Severity::error, "chosen and rejected are the same", kDropRecord},
+        {"swapped-sides", Severity::error, "another record prefers what this one rejects", kDropRecord},
         {"double-marks", Severity::error, "begin or end marks in the text, which encoding adds a second time",
          "take the marks off"},
         {"prompt-in-answer", Severity::error,
@@ -31,14 +25,14 @@ const std::vector<ProblemKind>& problem_kinds() {
         {"bad-span", Severity::error, "a span is no part of its answer, stands out of order, or has no label",
          ""},
         {"one-sided-span", Severity::error, "chosen and rejected have spans with other labels", ""},
-        {"bad-dialogue", Severity::error, "a conversation from which nothing can be learned", kDropTheRecord},
+        {"bad-dialogue", Severity::error, "a conversation from which nothing can be learned", kDropRecord},
         {"marks-in-dialogue", Severity::error,
          "begin or end marks in a message, which the chat template adds a second time", ""},
         {"span-cuts-token", Severity::warning,
          "a span begins or ends inside a token, which counts to the part that it begins in", ""},
-        {"cut-answer", Severity::error, "the chosen answer was cut by a length limit", kDropTheRecord},
-        {"missing-gold", Severity::error, "the problem has no final answer", kDropTheRecord},
-        {"duplicate", Severity::warning, "the same content as an earlier record", kDropTheRecord},
+        {"cut-answer", Severity::error, "the chosen answer was cut by a length limit", kDropRecord},
+        {"missing-gold", Severity::error, "the problem has no final answer", kDropRecord},
+        {"duplicate", Severity::warning, "the same content as an earlier record", kDropRecord},
         {"cut-by-length", Severity::warning,
          "the chosen answer ends in mid-sentence, unlike most of the file", ""},
         {"gold-not-a-number", Severity::warning, "the final answer is compared as text", ""},
