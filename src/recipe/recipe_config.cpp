@@ -110,7 +110,7 @@ void ProbeConfig::visit(ConfigVisitor& v) {
 
 namespace {
 
-/// The model section of the three kinds of task.
+/// The model section of the kinds of task.
 struct SpeechModel {
     ModelSection& section;
     void visit(ConfigVisitor& v) {
@@ -118,6 +118,10 @@ struct SpeechModel {
         v.field("init_codes_from_codec", section.init_codes_from_codec,
                 "embeddings of codes start from the codec's centroids, so that similar codes start alike");
     }
+};
+struct TranscriptModel {
+    ModelSection& section;
+    void visit(ConfigVisitor& v) { section.visit_shape(v); }
 };
 struct WrittenModel {
     ModelSection& section;
@@ -136,6 +140,10 @@ struct CheckpointModel {
 
 struct ReportWithoutSpeech {
     ReportConfig& section;
+    void visit(ConfigVisitor& v) { section.visit(v, false); }
+};
+struct AnswerWithoutSplits {
+    AnswerConfig& section;
     void visit(ConfigVisitor& v) { section.visit(v, false); }
 };
 struct SftFromWeights {
@@ -195,9 +203,9 @@ void visit_written(RecipeConfig& c, ConfigVisitor& v) {
 }
 
 void visit_asr(RecipeConfig& c, ConfigVisitor& v) {
-    WithoutSpeech<ModelSection> model{c.model};
-    WithoutSpeech<AnswerConfig> answer{c.answer};
-    WithoutSpeech<ReportConfig> report{c.report};
+    TranscriptModel model{c.model};
+    AnswerWithoutSplits answer{c.answer};
+    ReportWithoutSpeech report{c.report};
     v.section("data", c.data, "recordings and text");
     v.section("codec", c.codec, "fit of the audio codec");
     v.section("transcript", c.transcript, "how codes and text are laid out");

@@ -11,6 +11,7 @@
 #include "src/config/config_io.h"
 #include "src/model/model_directory.h"
 #include "src/recipe/spoken.h"
+#include "src/recipe/start_model.h"
 #include "src/recipe/sweep.h"
 #include "src/recipe/version.h"
 
@@ -76,7 +77,7 @@ std::vector<Curve> training_curves(const StageContext& context) {
     const auto add = [&](const std::filesystem::path& file, const std::string& run) {
         for (Curve& curve : read_curves(file, run, "train")) curves.push_back(std::move(curve));
     };
-    add(context.run.stage("sft") / "train.jsonl", kSftSystem);
+    if (!keeps_checkpoint(context.config)) add(context.run.stage("sft") / "train.jsonl", kSftSystem);
     for (const AlignRun& run : context.config.align)
         add(context.run.stage("align") / run.name / "train.jsonl", run.name);
     return curves;

@@ -5,15 +5,7 @@
 #include "src/base/error.h"
 
 namespace linvox {
-
 namespace {
-
-std::int32_t code_id(const Vocabulary& vocabulary, std::int32_t code) {
-    LINVOX_REQUIRE(code >= 0 && code < vocabulary.codec_size, DataError,
-                   "the code {} is outside the codec's range [0, {}); were the codes made by another codec?",
-                   code, vocabulary.codec_size);
-    return vocabulary.codec_start() + code;
-}
 
 void give(TokenSequence& answer, std::span<const std::int32_t> ids) {
     const auto begin = static_cast<std::int32_t>(answer.ids.size());
@@ -148,7 +140,7 @@ LaidOut lay_out_plain(const Vocabulary& vocabulary, std::span<const std::string>
     LINVOX_REQUIRE(!codes.empty(), DataError, "an answer needs at least one code");
     LaidOut out;
     out.prompt_ids = plan_plain(vocabulary, units).prompt_ids;
-    for (const std::int32_t code : codes) out.answer.ids.push_back(code_id(vocabulary, code));
+    for (const std::int32_t code : codes) out.answer.ids.push_back(vocabulary.code_id(code));
     out.answer.ids.push_back(vocabulary.eos());
     return out;
 }
@@ -172,7 +164,7 @@ LaidOut lay_out_aligned(const Vocabulary& vocabulary, std::span<const AlignedUni
                        codes.size());
         give(out.answer, plan.forced[i]);
         for (; at < unit.end; ++at) {
-            out.answer.ids.push_back(code_id(vocabulary, codes[static_cast<std::size_t>(at)]));
+            out.answer.ids.push_back(vocabulary.code_id(codes[static_cast<std::size_t>(at)]));
         }
         out.answer.ids.push_back(vocabulary.next());
     }

@@ -6,9 +6,8 @@ namespace linvox {
 namespace {
 
 std::vector<std::int32_t> code_ids(const Vocabulary& vocabulary, std::span<const std::int32_t> codes) {
-    // A plain speech answer is codes and EOS: the range check of the codes lives there.
-    std::vector<std::int32_t> ids = lay_out_plain(vocabulary, {}, codes).answer.ids;
-    ids.pop_back();
+    std::vector<std::int32_t> ids;
+    for (const std::int32_t code : codes) ids.push_back(vocabulary.code_id(code));
     return ids;
 }
 

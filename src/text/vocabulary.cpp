@@ -25,6 +25,13 @@ std::string require_unique(const std::vector<std::string>& units) {
 
 }  // namespace
 
+std::int32_t Vocabulary::code_id(std::int32_t code) const {
+    LINVOX_REQUIRE(code >= 0 && code < codec_size, DataError,
+                   "the code {} is outside the codec's range [0, {}); were the codes made by another codec?",
+                   code, codec_size);
+    return codec_start() + code;
+}
+
 std::int32_t Vocabulary::unit_id(const std::string& unit) const {
     for (std::size_t i = 0; i < units.size(); ++i) {
         if (units[i] == unit) return first_unit + static_cast<std::int32_t>(i);

@@ -23,6 +23,8 @@ struct Vocabulary {
     std::int32_t eos() const { return next() + 1; }
     std::int32_t codec_start() const { return next() + 2; }
     std::int32_t size() const { return codec_start() + codec_size; }
+    /// The id of a code; DataError outside the codec.
+    std::int32_t code_id(std::int32_t code) const;
     bool is_code(std::int32_t id) const { return id >= codec_start() && id < size(); }
 
     /// The id of a unit; DataError naming it when it is not in the list.

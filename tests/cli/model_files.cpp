@@ -53,7 +53,7 @@ json tokenizer_of(const SpeechShape& shape) {
         known.push_back(text);
         added.push_back(token);
     }
-    int next = 1000;
+    int next = static_cast<int>(tokenizer["model"]["vocab"].size()) + static_cast<int>(known.size());
     const auto add = [&](const std::string& text, bool special) {
         if (std::find(known.begin(), known.end(), text) != known.end()) return;
         added.push_back({{"id", next++},
@@ -64,6 +64,8 @@ json tokenizer_of(const SpeechShape& shape) {
                          {"normalized", false},
                          {"special", special}});
     };
+    // As in Llama 3, up to a round number, so that the tests can name ids.
+    while (next < 1000) add("<|reserved_" + std::to_string(next) + "|>", true);
     for (const std::string& mark : shape.marks) add(mark, true);
     for (const std::string& pattern : shape.code_patterns)
         for (int code = 0; code < shape.codes; ++code) {

@@ -56,7 +56,7 @@ TEST(TextEncoder, SpeaksAsACheckpointDoes) {
     write_file_atomic(folder / "model/config.json",
                       R"({"architectures": ["Qwen2ForCausalLM"], "model_type": "qwen2", "vocab_size": 980,
                           "hidden_size": 8, "num_hidden_layers": 1, "num_attention_heads": 2,
-                          "intermediate_size": 12, "rms_norm_eps": 1e-6, "eos_token_id": 900})");
+                          "intermediate_size": 12, "rms_norm_eps": 1e-6, "max_position_embeddings": 64, "eos_token_id": 900})");
     StartConfig start;
     start.directory = folder / "model";
     start.chat_template = "chatml";
