@@ -221,7 +221,7 @@ std::vector<std::int32_t> TextEncoder::prompt_ids(const std::vector<ChatMessage>
         all.push_back(role_id(turn.role));
         const std::vector<std::int32_t> more = ids(turn.content);
         all.insert(all.end(), more.begin(), more.end());
-        if (all.at(all.size() - more.size() - 1) == kAssistant) all.push_back(eos);
+        if (role_id(turn.role) == kAssistant) all.push_back(eos);
     }
     all.push_back(kAssistant);
     return all;
