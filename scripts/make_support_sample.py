@@ -80,6 +80,16 @@ def dialogue(rng, number):
     return {"id": f"talk-{number:03}", "messages": messages}
 
 
+def distinct(make, rng, count):
+    """Records without repeats."""
+    found = {}
+    while len(found) < count:
+        record = make(rng, len(found))
+        content = json.dumps({key: value for key, value in record.items() if key != "id"})
+        found.setdefault(content, record)
+    return list(found.values())
+
+
 def write(path, records):
     path.write_text("".join(json.dumps(record) + "\n" for record in records))
 
@@ -87,5 +97,5 @@ def write(path, records):
 if __name__ == "__main__":
     folder = pathlib.Path(__file__).resolve().parent.parent / "samples" / "support"
     rng = random.Random(20)
-    write(folder / "pairs.jsonl", [pair(rng, n) for n in range(400)])
-    write(folder / "dialogues.jsonl", [dialogue(rng, n) for n in range(80)])
+    write(folder / "pairs.jsonl", distinct(pair, rng, 400))
+    write(folder / "dialogues.jsonl", distinct(dialogue, rng, 80))

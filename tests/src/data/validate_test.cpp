@@ -59,7 +59,7 @@ TEST(Validate, SchemaErrorsNameTheirLine) {
 
 TEST(Validate, SpansAreLookedAt) {
     const auto line = [](const std::string& chosen, const std::string& rejected) {
-        return R"({"prompt": "Why?", "chosen": "Because so.", "rejected": "No idea.", "chosen_spans": [)" +
+        return R"({"prompt": "Why? ", "chosen": "Because so.", "rejected": "No idea.", "chosen_spans": [)" +
                chosen + R"(], "rejected_spans": [)" + rejected + "]}\n";
     };
     const std::string plan = R"({"begin": 0, "end": 7, "label": "plan"})",
@@ -76,11 +76,11 @@ TEST(Validate, SpansAreLookedAt) {
             ids.push_back(static_cast<std::int32_t>(word.size()) * 256 + word[0]);
         return ids;
     };
-    EXPECT_THAT(found_in(line(plan, other.substr(0, 24) + R"("label": "plan"})"), words), IsEmpty());
+    EXPECT_THAT(found_in(line(plan, other.substr(0, 23) + R"("label": "plan"})"), words), IsEmpty());
     EXPECT_THAT(found_in(line(cut, cut), words), ElementsAre("span-cuts-token:1"));
     EXPECT_THAT(found_in(R"({"prompt": "Why?", "chosen": "So.</s>", "rejected": "No.", "chosen_spans": [)" +
                          R"({"begin": 0, "end": 2, "label": "plan"}], "rejected_spans": [)" +
-                         other.substr(0, 24) + R"("label": "plan"}]})"),
+                         other.substr(0, 23) + R"("label": "plan"}]})"),
                 ElementsAre("double-marks:1", "bad-span:1"));
 }
 
