@@ -17,6 +17,7 @@ namespace linvox {
 struct PairLogprobs {
     double chosen = 0, rejected = 0, start_chosen = 0, start_rejected = 0;
     std::int64_t chosen_tokens = 0, rejected_tokens = 0;
+    std::string label = {};  // of the span that is scored; "" the whole answer
 };
 
 /// One answer of one system.

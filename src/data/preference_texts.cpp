@@ -1,30 +1,22 @@
 #include "src/data/preference_texts.h"
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <map>
 #include <nlohmann/json.hpp>
-#include <set>
 
 #include "src/base/error.h"
 #include "src/base/jsonl.h"
 #include "src/base/text.h"
 #include "src/data/record_fields.h"
+#include "src/data/span_pairs.h"
 
 namespace linvox {
 namespace {
 
 using nlohmann::json;
-
-constexpr std::array kEdgeMarks = {
-    "<s>",        "</s>",          "<|im_start|>",      "<|im_end|>", "<|endoftext|>",
-    "<bos>",      "<eos>",         "<|begin_of_text|>", "<|eot_id|>", "<|end_of_text|>",
-    "<|eom_id|>", "<end_of_turn>", "<start_of_turn>",   "<pad>",      "[EOS]",
-    "[BOS]"};
 
 std::string text_at(const json& record, const std::string& name) {
     const json& value = require_field(record, name);
@@ -33,13 +25,36 @@ std::string text_at(const json& record, const std::string& name) {
     return value.get<std::string>();
 }
 
-/// The answer behind the prompt's turns: one message of the assistant.
-std::string answer_behind(const std::vector<ChatMessage>& turns, std::size_t prompt_turns,
-                          const std::string& name) {
-    LINVOX_REQUIRE(turns.size() == prompt_turns + 1 && turns.back().role == "assistant", DataError,
-                   "\"{}\" must hold exactly one message behind the prompt, the assistant's; found {}", name,
-                   turns.size() - std::min(prompt_turns, turns.size()));
-    return turns.back().content;
+/// One side of a conversation as an answer: the text of its first message and, where there are more, all of
+/// them.
+struct SideOfChat {
+    std::string text;
+    AnswerDetails details;
+};
+
+/// The messages behind the prompt's: the assistant's first and last, others between its turns.
+SideOfChat answer_behind(const std::vector<ChatMessage>& turns, std::size_t prompt_turns,
+                         const std::string& name) {
+    const std::size_t own = turns.size() - std::min(prompt_turns, turns.size());
+    LINVOX_REQUIRE(
+        own > 0 && turns[prompt_turns].role == "assistant" && turns.back().role == "assistant", DataError,
+        "behind the prompt \"{}\" must hold the assistant's message, or a dialogue that begins and ends "
+        "with the assistant's; found {} message(s){}",
+        name, own, own > 0 ? fmt::format(", the last one of the role \"{}\"", turns.back().role) : "");
+    SideOfChat side{turns[prompt_turns].content, {}};
+    if (own > 1 || !turns.back().scored)
+        side.details.turns.assign(turns.begin() + static_cast<std::ptrdiff_t>(prompt_turns), turns.end());
+    for (const ChatMessage& turn : side.details.turns)
+        LINVOX_REQUIRE(turn.role != "assistant" || !trim(turn.content).empty(), DataError,
+                       "\"{}\" has an empty message of the assistant's; drop the record", name);
+    return side;
+}
+
+void take_sides(PreferenceText& pair, SideOfChat chosen, SideOfChat rejected) {
+    pair.chosen = std::move(chosen.text);
+    pair.chosen_details = std::move(chosen.details);
+    pair.rejected = {std::move(rejected.text)};
+    pair.rejected_details = {std::move(rejected.details)};
 }
 
 PreferenceText parse_chat(const json& record) {
@@ -48,8 +63,7 @@ PreferenceText parse_chat(const json& record) {
     PreferenceText pair;
     if (record.contains("prompt") && record["prompt"].is_array()) {
         pair.prompt = parse_messages(record["prompt"], "prompt");
-        pair.chosen = answer_behind(chosen, 0, "chosen");
-        pair.rejected = {answer_behind(rejected, 0, "rejected")};
+        take_sides(pair, answer_behind(chosen, 0, "chosen"), answer_behind(rejected, 0, "rejected"));
         return pair;
     }
     std::size_t shared = 0;
@@ -70,8 +84,7 @@ PreferenceText parse_chat(const json& record) {
         if (pair.prompt.empty()) pair.prompt = {{"user", prompt}};
     }
     const std::size_t skipped = std::min(shared, pair.prompt.size());
-    pair.chosen = answer_behind(chosen, skipped, "chosen");
-    pair.rejected = {answer_behind(rejected, skipped, "rejected")};
+    take_sides(pair, answer_behind(chosen, skipped, "chosen"), answer_behind(rejected, skipped, "rejected"));
     return pair;
 }
 
@@ -152,6 +165,33 @@ PreferenceText parse_trl(const json& record) {
     return pair;
 }
 
+/// "chosen_spans" and "rejected_spans", in characters. Several rejected answers have a list for each.
+void read_spans(PreferenceText& pair, const json& record, const std::string& format) {
+    if (!record.contains("chosen_spans") && !record.contains("rejected_spans")) return;
+    LINVOX_REQUIRE(format == "trl" || format == "trl-chat", SpanError,
+                   "spans belong to records with \"prompt\", \"chosen\" and \"rejected\"; this one is {}",
+                   format);
+    const auto read = [&](const json& list, const std::string& name, const std::string& text,
+                          AnswerDetails& details) {
+        LINVOX_REQUIRE(details.turns.empty(), SpanError,
+                       "{}: spans belong to an answer of one message; here it is a dialogue of {}", name,
+                       details.turns.size());
+        details.spans = parse_spans(list, name, character_count(text), "characters");
+    };
+    if (record.contains("chosen_spans"))
+        read(record["chosen_spans"], "chosen_spans", pair.chosen, pair.chosen_details);
+    if (!record.contains("rejected_spans")) return;
+    const json& lists = record["rejected_spans"];
+    const bool is_one =
+        pair.rejected.size() == 1 && !(lists.is_array() && !lists.empty() && lists[0].is_array());
+    LINVOX_REQUIRE(is_one || (lists.is_array() && lists.size() == pair.rejected.size()), SpanError,
+                   "rejected_spans must be a list with one list of spans for each of the {} rejected answers",
+                   pair.rejected.size());
+    for (std::size_t i = 0; i < pair.rejected.size(); ++i)
+        read(is_one ? lists : lists[i], is_one ? "rejected_spans" : fmt::format("rejected_spans[{}]", i),
+             pair.rejected[i], pair.rejected_details[i]);
+}
+
 /// Text, or a list of texts or messages.
 bool holds_text(const json& value) {
     const json& first = value.is_array() && !value.empty() ? value[0] : value;
@@ -168,25 +208,9 @@ const std::map<std::string, PreferenceText (*)(const json&)>& parsers() {
     return rows;
 }
 
-}  // namespace
+bool same_turns(const AnswerDetails& a, const AnswerDetails& b) { return a.turns == b.turns; }
 
-std::vector<ChatMessage> parse_messages(const json& list, const std::string& name) {
-    static const std::set<std::string> kKnownRoles = {"system", "user", "assistant", "speaker"};
-    LINVOX_REQUIRE(list.is_array(), DataError, "\"{}\" must be a list of messages, found {}", name,
-                   list.type_name());
-    std::vector<ChatMessage> turns;
-    for (const json& message : list) {
-        LINVOX_REQUIRE(message.is_object() && message.contains("role") && message.contains("content") &&
-                           message["role"].is_string() && message["content"].is_string(),
-                       DataError, "{}[{}] must be {{\"role\": ..., \"content\": ...}} with two strings", name,
-                       turns.size());
-        turns.push_back({message["role"], message["content"]});
-        LINVOX_REQUIRE(kKnownRoles.contains(turns.back().role), DataError,
-                       "{}[{}].role = \"{}\" is not one of {}", name, turns.size() - 1, turns.back().role,
-                       fmt::join(kKnownRoles, " "));
-    }
-    return turns;
-}
+}  // namespace
 
 bool is_preference_text(const json& record) {
     if (record.contains("prompt_ids")) return false;
@@ -222,7 +246,10 @@ std::string preference_format_of(const json& record) {
 PreferenceText parse_preference_text(const json& record, const std::string& format) {
     const auto found = parsers().find(format);
     LINVOX_ASSERT(found != parsers().end(), "no preference format '{}'", format);
-    return found->second(record);
+    PreferenceText pair = found->second(record);
+    pair.rejected_details.resize(pair.rejected.size());
+    read_spans(pair, record, format);
+    return pair;
 }
 
 std::string pair_problem(const PreferenceText& pair) {
@@ -232,8 +259,10 @@ std::string pair_problem(const PreferenceText& pair) {
     if (trim(pair.chosen).empty()) return "\"chosen\" is empty";
     for (const std::string& rejected : pair.rejected) {
         if (trim(rejected).empty()) return "\"rejected\" is empty";
-        if (rejected == pair.chosen) return "chosen and rejected are the same answer";
     }
+    for (std::size_t i = 0; i < pair.rejected.size(); ++i)
+        if (pair.rejected[i] == pair.chosen && same_turns(pair.rejected_details[i], pair.chosen_details))
+            return "chosen and rejected are the same answer";
     return "";
 }
 
@@ -253,41 +282,6 @@ std::vector<PreferenceText> read_preference_texts(const std::filesystem::path& p
     });
     LINVOX_REQUIRE(!pairs.empty(), DataError, "{}: holds no record", path.string());
     return pairs;
-}
-
-namespace {
-
-/// The mark that `text` begins (or, at the end, closes) with; "" for none.
-std::string mark_at_edge(std::string_view text, bool at_end) {
-    for (const std::string_view mark : kEdgeMarks)
-        if (at_end ? text.ends_with(mark) : text.starts_with(mark)) return std::string(mark);
-    return "";
-}
-
-/// Takes marks off both edges; white space between marks goes with them.
-std::string strip_marks(std::string text, std::vector<std::string>& found) {
-    for (const bool at_end : {false, true})
-        for (;;) {
-            const std::string inner = trim(text);
-            const std::string mark = mark_at_edge(inner, at_end);
-            if (mark.empty()) break;
-            found.push_back(mark);
-            text = trim(at_end ? inner.substr(0, inner.size() - mark.size()) : inner.substr(mark.size()));
-        }
-    return text;
-}
-
-}  // namespace
-
-std::vector<std::string> edge_marks(const std::string& text) {
-    std::vector<std::string> found;
-    strip_marks(text, found);
-    return found;
-}
-
-std::string without_edge_marks(const std::string& text) {
-    std::vector<std::string> found;
-    return strip_marks(text, found);
 }
 
 }  // namespace linvox

@@ -7,7 +7,12 @@
 //                    repeat its turns
 //   trl-implicit     {"chosen": "...", "rejected": "..."}: the prompt is their common beginning
 //   ultrafeedback    {"instruction": "...", "completions": [{"response": "...", "overall_score": 7}, ...]}
+//                    Behind the prompt stands one message of the assistant's, or a dialogue (dialogues.h)
 //   lpo-candidates   {"model_input": "...", "better_context": "...", "candidate_set": ["...", ...]}
+//
+// trl and trl-chat may name parts of the answers, in characters of their text (Unicode code points):
+//   "chosen_spans": [{"begin": 0, "end": 12, "label": "strategy"}, ..], "rejected_spans": the same, or a list
+//   for each of several rejected answers
 //
 // Not here: parquet and other binary forms (convert them first), unpaired data ("label").
 #pragma once
@@ -18,20 +23,28 @@
 #include <string>
 #include <vector>
 
+#include "src/data/dialogues.h"
 #include "src/text/chat_template.h"
+#include "src/text/text_spans.h"
 
 namespace linvox {
+
+/// What an answer may have beside its text.
+struct AnswerDetails {
+    std::vector<ChatMessage>
+        turns;  // of a dialogue: all its messages, whose first one is the text; else none
+    std::vector<LabelledSpan> spans;  // parts that are scored by themselves, in characters of the text
+    bool operator==(const AnswerDetails&) const = default;
+};
 
 struct PreferenceText {
     std::vector<ChatMessage> prompt;
     std::string chosen;
     std::vector<std::string> rejected;  // at least one
     std::size_t line = 0;
+    AnswerDetails chosen_details = {};
+    std::vector<AnswerDetails> rejected_details = {};  // of each rejected answer
 };
-
-/// A list of {"role", "content"}; DataError naming message and field. Roles: system, user, assistant, and
-/// speaker, whose voice some speech models are given as a message.
-std::vector<ChatMessage> parse_messages(const nlohmann::json& list, const std::string& name);
 
 /// Whether a record is preference data in text form: not when a side is token ids.
 bool is_preference_text(const nlohmann::json& record);

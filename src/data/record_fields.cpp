@@ -95,6 +95,34 @@ std::vector<Span> parse_given(const json& list, const std::string& name, std::si
     return given;
 }
 
+std::vector<LabelledSpan> parse_spans(const json& list, const std::string& name, std::int64_t length,
+                                      const std::string& unit) {
+    LINVOX_REQUIRE(list.is_array(), SpanError, "{} must be a list of spans, found {}", name,
+                   list.type_name());
+    std::vector<LabelledSpan> spans;
+    for (std::size_t i = 0; i < list.size(); ++i) {
+        const json& span = list[i];
+        const bool has_all = span.is_object() && span.size() == 3 && span.contains("begin") &&
+                             span.contains("end") && span.contains("label") &&
+                             span["begin"].is_number_integer() && span["end"].is_number_integer() &&
+                             span["label"].is_string();
+        LINVOX_REQUIRE(
+            has_all, SpanError,
+            "{}[{}] must be {{\"begin\": n, \"end\": n, \"label\": \"...\"}} and nothing else, found {}",
+            name, i, span.dump());
+        LabelledSpan read{span["begin"], span["end"], span["label"]};
+        LINVOX_REQUIRE(!read.label.empty() && read.label != kWholeLabel, SpanError,
+                       "{}[{}].label is \"{}\"; name the span, and not \"{}\", which stands for the answer",
+                       name, i, read.label, kWholeLabel);
+        const std::int64_t least = spans.empty() ? 0 : spans.back().end;
+        LINVOX_REQUIRE(least <= read.begin && read.begin < read.end && read.end <= length, SpanError,
+                       "{}[{}] = [{}, {}) must be non-empty, behind the span before it and within the {} {}",
+                       name, i, read.begin, read.end, length, unit);
+        spans.push_back(std::move(read));
+    }
+    return spans;
+}
+
 Finish parse_finish(const json& value, const std::string& name) {
     if (value == "stop") return Finish::stop;
     if (value == "length") return Finish::length;

@@ -6,11 +6,13 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <set>
 
 #include "src/base/error.h"
 #include "src/base/text.h"
 #include "src/data/math_records.h"
 #include "src/data/preference_texts.h"
+#include "src/data/record_fields.h"
 #include "src/data/records.h"
 #include "src/text/math_answer.h"
 
@@ -18,8 +20,6 @@ namespace linvox {
 namespace {
 
 using nlohmann::json;
-
-constexpr const char* kDropRecord = "drop the record";
 
 /// A file while it is looked at.
 struct Validator {
@@ -117,17 +117,60 @@ std::string joined_prompt(const PreferenceText& pair) {
     return text;
 }
 
+/// An answer with the turns behind its first one.
+std::string whole_answer(const std::string& text, const AnswerDetails& details) {
+    std::string whole = text;
+    for (std::size_t i = 1; i < details.turns.size(); ++i) whole += "\n" + details.turns[i].content;
+    return whole;
+}
+
 void find_repeats(Validator& v, const PreferenceText& pair, const std::string& prompt, std::size_t line) {
-    for (const std::string& rejected : pair.rejected) {
+    const std::string chosen = whole_answer(pair.chosen, pair.chosen_details);
+    for (std::size_t i = 0; i < pair.rejected.size(); ++i) {
+        const std::string rejected = whole_answer(pair.rejected[i], pair.rejected_details[i]);
         const auto key = [&](const std::string& a, const std::string& b) {
             return json{prompt, a, b}.dump();
         };
-        const auto [same, fresh] = v.sides.emplace(key(pair.chosen, rejected), line);
+        const auto [same, fresh] = v.sides.emplace(key(chosen, rejected), line);
         if (!fresh) v.add("duplicate", line, fmt::format("the same pair as line {}", same->second));
-        const auto swapped = v.sides.find(key(rejected, pair.chosen));
+        const auto swapped = v.sides.find(key(rejected, chosen));
         if (swapped != v.sides.end() && swapped->second != line)
             v.add("swapped-sides", line, fmt::format("line {} prefers the other answer", swapped->second));
     }
+}
+
+/// A label that one answer has and another lacks; borders inside a token.
+void look_at_spans(Validator& v, const PreferenceText& pair, std::size_t line) {
+    std::set<std::string> of_chosen;
+    for (const LabelledSpan& span : pair.chosen_details.spans) of_chosen.insert(span.label);
+    const auto look = [&](const std::string& name, const std::string& text,
+                          const std::vector<LabelledSpan>& spans) {
+        std::set<std::string> labels;
+        std::vector<std::int64_t> borders;
+        for (const LabelledSpan& span : spans) {
+            labels.insert(span.label);
+            borders.insert(borders.end(), {span.begin, span.end});
+        }
+        if (labels != of_chosen)
+            v.add("one-sided-span", line,
+                  fmt::format("chosen has {}, {} has {}",
+                              of_chosen.empty() ? "none" : join({of_chosen.begin(), of_chosen.end()}, " "),
+                              name, labels.empty() ? "none" : join({labels.begin(), labels.end()}, " ")));
+        if (!v.tokenise || borders.empty()) return;
+        const std::vector<std::int32_t> whole = v.tokenise(text);
+        for (const std::int64_t border : borders) {
+            const std::string front = text.substr(0, byte_of_character(text, border));
+            const std::vector<std::int32_t> before =
+                v.tokenise(front.substr(0, front.find_last_not_of(" \t\r\n") + 1));
+            if (before.size() <= whole.size() && std::equal(before.begin(), before.end(), whole.begin()))
+                continue;
+            v.add("span-cuts-token", line, fmt::format("{}: a token spans character {}", name, border));
+            return;
+        }
+    };
+    look("chosen", pair.chosen, pair.chosen_details.spans);
+    for (std::size_t i = 0; i < pair.rejected.size(); ++i)
+        look("rejected", pair.rejected[i], pair.rejected_details[i].spans);
 }
 
 /// Everything that is looked for in a parsed pair.
@@ -139,6 +182,7 @@ void look_at_pair(Validator& v, const PreferenceText& pair, std::size_t line) {
         v.add("empty", line, problem);
     find_marks(v, pair, line);
     if (!problem.empty()) return;
+    look_at_spans(v, pair, line);
     find_repeats(v, pair, prompt, line);
     for (const std::string& answer : {pair.chosen, pair.rejected.front()}) {
         if (prompt.size() > 20 && answer.starts_with(prompt))
@@ -165,7 +209,8 @@ void find_cut_answers(Validator& v) {
 }
 
 /// Looks at one preference record; what --fix would make of it, or nothing when it is dropped.
-std::optional<std::string> check_preference(Validator& v, json record, std::size_t line) {
+std::optional<std::string> check_preference(Validator& v, const json& given, std::size_t line) {
+    json record = given;
     const std::size_t before = v.report.findings.size();
     bool stripped = false;
     try {
@@ -179,6 +224,8 @@ std::optional<std::string> check_preference(Validator& v, json record, std::size
                     v.add("cut-answer", line, fmt::format("\"{}\" is \"length\"", field));
             look_at_pair(v, parse_preference_text(record, form), line);
         }
+    } catch (const SpanError& error) {
+        v.add("bad-span", line, error.what());
     } catch (const DataError& error) {
         v.add("schema", line, error.what());
     } catch (const json::exception& error) {
@@ -192,10 +239,42 @@ std::optional<std::string> check_preference(Validator& v, json record, std::size
     }
     if (!keep) return std::nullopt;
     if (!stripped) return record.dump();
+    if (record.contains("chosen_spans") || record.contains("rejected_spans")) {
+        v.add("bad-span", line,
+              "marks at the edge of an answer with spans: take them off by hand, spans too");
+        return record.dump();
+    }
     for (const char* field : {"prompt", "chosen", "rejected"})
         if (record.contains(field)) strip_edges(record[field]);
     ++v.report.repaired;
     return record.dump();
+}
+
+/// Conversations, learned by SFT.
+std::optional<std::string> check_dialogue(Validator& v, const json& record, std::size_t line) {
+    if (!is_dialogue(record)) {
+        v.add("mixed-forms", line, "no conversation in a file of them");
+        return record.dump();
+    }
+    try {
+        const Dialogue dialogue = parse_dialogue(record, line);
+        for (std::size_t i = 0; i < dialogue.messages.size(); ++i)
+            if (const auto marks = edge_marks(dialogue.messages[i].content); !marks.empty())
+                v.add("marks-in-dialogue", line,
+                      fmt::format("message {} has {} at its edge", i + 1, join(marks, " ")));
+        std::vector<ChatMessage> turns = dialogue.messages;
+        select_turns(turns, first_answer(turns), {});
+        json said = json::array();
+        for (const ChatMessage& turn : turns) said.push_back({turn.role, turn.content});
+        const auto [same, fresh] = v.seen.emplace(said.dump(), line);
+        if (fresh) return record.dump();
+        v.add("duplicate", line, fmt::format("the same conversation as line {}", same->second));
+    } catch (const DataError& error) {
+        v.add("bad-dialogue", line, error.what());
+    } catch (const json::exception& error) {
+        v.add("bad-dialogue", line, error.what());
+    }
+    return std::nullopt;
 }
 
 std::optional<std::string> check_math(Validator& v, const json& record, std::size_t line) {
@@ -259,56 +338,6 @@ bool is_math(const json& record) { return record.contains("question") && record.
 
 }  // namespace
 
-const std::vector<ProblemKind>& problem_kinds() {
-    static const std::vector<ProblemKind> kinds = {
-        {"not-json", Severity::error, "the line is no JSON object", kDropRecord},
-        {"schema", Severity::error, "fields are missing or of the wrong kind", ""},
-        {"mixed-forms", Severity::error, "the record has another form than the first one", ""},
-        {"empty", Severity::error, "an empty prompt or answer", kDropRecord},
-        {"identical-answers", Severity::error, "chosen and rejected are the same", kDropRecord},
-        {"swapped-sides", Severity::error, "another record prefers what this one rejects", kDropRecord},
-        {"double-marks", Severity::error, "begin or end marks in the text, which encoding adds a second time",
-         "take the marks off"},
-        {"prompt-in-answer", Severity::error,
-         "the answer repeats the prompt, so the prompt would be learned as answer", ""},
-        {"not-a-prefix", Severity::error,
-         "the prompt's tokens are not the beginning of the whole's: a token spans the border", ""},
-        {"cut-answer", Severity::error, "the chosen answer was cut by a length limit", kDropRecord},
-        {"missing-gold", Severity::error, "the problem has no final answer", kDropRecord},
-        {"duplicate", Severity::warning, "the same content as an earlier record", kDropRecord},
-        {"cut-by-length", Severity::warning,
-         "the chosen answer ends in mid-sentence, unlike most of the file", ""},
-        {"gold-not-a-number", Severity::warning, "the final answer is compared as text", ""},
-        {"pad-is-end", Severity::warning,
-         "the model pads with its end token: a trainer that masks padding by its id never learns to end. "
-         "Linvox "
-         "masks by length",
-         ""},
-        {"wrong-step", Severity::warning, "a worked step does not hold", ""},
-    };
-    return kinds;
-}
-
-const ProblemKind& problem_kind(const std::string& name) {
-    const auto& all = problem_kinds();
-    const auto found =
-        std::find_if(all.begin(), all.end(), [&](const ProblemKind& k) { return k.name == name; });
-    LINVOX_ASSERT(found != all.end(), "no problem kind '{}'", name);
-    return *found;
-}
-
-std::int64_t ValidationReport::count(Severity severity) const {
-    return std::count_if(findings.begin(), findings.end(),
-                         [&](const Finding& f) { return problem_kind(f.kind).severity == severity; });
-}
-
-std::int64_t ValidationReport::unfixable() const {
-    return std::count_if(findings.begin(), findings.end(), [](const Finding& f) {
-        const ProblemKind& kind = problem_kind(f.kind);
-        return kind.severity == Severity::error && kind.fix.empty();
-    });
-}
-
 ValidationReport validate_file(const std::filesystem::path& path, const Tokenise& tokenise) {
     std::ifstream file(path, std::ios::binary);
     LINVOX_REQUIRE(file.good() && !std::filesystem::is_directory(path), DataError, "{}: cannot be read",
@@ -333,9 +362,12 @@ ValidationReport validate_file(const std::filesystem::path& path, const Tokenise
             return std::move(v.report);
         }
         ++v.report.records;
-        if (v.report.form.empty() && is_math(record)) v.report.form = "gsm8k";
-        const auto kept =
-            v.report.form == "gsm8k" ? check_math(v, record, number) : check_preference(v, record, number);
+        if (v.report.form.empty())
+            v.report.form = is_math(record) ? "gsm8k" : is_dialogue(record) ? "dialogue" : "";
+        const auto check = v.report.form == "gsm8k"      ? check_math
+                           : v.report.form == "dialogue" ? check_dialogue
+                                                         : check_preference;
+        const auto kept = check(v, record, number);
         if (kept)
             v.report.fixed_lines.push_back(*kept);
         else
@@ -346,29 +378,6 @@ ValidationReport validate_file(const std::filesystem::path& path, const Tokenise
                      [](const Finding& a, const Finding& b) { return a.line < b.line; });
     LINVOX_REQUIRE(v.report.records > 0, DataError, "{}: holds no record", path.string());
     return std::move(v.report);
-}
-
-std::string validation_text(const ValidationReport& report, const std::filesystem::path& path,
-                            std::size_t most) {
-    std::string text = fmt::format("{}: {} record(s), form {}; {} error(s), {} warning(s)\n", path.string(),
-                                   report.records, report.form.empty() ? "unknown" : report.form,
-                                   report.count(Severity::error), report.count(Severity::warning));
-    for (const ProblemKind& kind : problem_kinds()) {
-        std::vector<const Finding*> found;
-        for (const Finding& finding : report.findings)
-            if (finding.kind == kind.name) found.push_back(&finding);
-        if (found.empty()) continue;
-        text += fmt::format(
-            "\n{} {} ({}): {}\n  fix: {}\n", kind.severity == Severity::error ? "error" : "warning",
-            kind.name, found.size(), kind.doc,
-            kind.fix.empty() ? "by hand; --fix leaves it as it is" : "--fix will " + kind.fix);
-        for (std::size_t i = 0; i < std::min(most, found.size()); ++i)
-            text += found[i]->line > 0
-                        ? fmt::format("  {}:{}: {}\n", path.string(), found[i]->line, found[i]->detail)
-                        : fmt::format("  {}\n", found[i]->detail);
-        if (found.size() > most) text += fmt::format("  ... {} more\n", found.size() - most);
-    }
-    return text;
 }
 
 }  // namespace linvox

@@ -1,7 +1,7 @@
 // Finds what is wrong with a data file before any training: every problem with its line, counted by kind, and
-// a repaired copy where that is safe. Reads the forms of preference_texts.h, math problems (math_records.h)
-// and Linvox's own records (records.h). No model is loaded; the prefix check needs a tokenizer from the
-// caller.
+// a repaired copy where that is safe. Reads the forms of preference_texts.h, conversations (dialogues.h),
+// math problems (math_records.h) and Linvox's own records (records.h). No model is loaded; the prefix check
+// needs a tokenizer from the caller.
 #pragma once
 
 #include <cstdint>
@@ -22,6 +22,8 @@ struct ProblemKind {
     std::string doc;  // what is wrong
     std::string fix;  // what --fix does; "" when only the user can repair it
 };
+/// The fix of a problem that makes its record useless.
+inline constexpr const char* kDropRecord = "drop the record";
 const std::vector<ProblemKind>& problem_kinds();
 const ProblemKind& problem_kind(const std::string& name);
 

@@ -11,8 +11,8 @@ void write_answered(const std::filesystem::path& path, const std::vector<Answere
     for (const Answered& a : answers) {
         nlohmann::json pairs = nlohmann::json::array();
         for (const PairLogprobs& p : a.answer.pairs)
-            pairs.push_back(
-                {p.chosen, p.rejected, p.start_chosen, p.start_rejected, p.chosen_tokens, p.rejected_tokens});
+            pairs.push_back({p.chosen, p.rejected, p.start_chosen, p.start_rejected, p.chosen_tokens,
+                             p.rejected_tokens, p.label});
         writer.write({{"system", a.system},
                       {"item", a.item},
                       {"prompt", a.prompt},
@@ -42,7 +42,7 @@ std::vector<Answered> read_answered(const std::filesystem::path& path) {
         a.answer.logprob_sum = record.at("logprob_sum");
         a.answer.reference_logprob_sum = record.at("reference_logprob_sum");
         for (const nlohmann::json& p : record.at("pairs"))
-            a.answer.pairs.push_back({p.at(0), p.at(1), p.at(2), p.at(3), p.at(4), p.at(5)});
+            a.answer.pairs.push_back({p.at(0), p.at(1), p.at(2), p.at(3), p.at(4), p.at(5), p.at(6)});
         a.answer.is_start = record.at("is_start");
         answers.push_back(std::move(a));
     });

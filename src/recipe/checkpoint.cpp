@@ -94,6 +94,7 @@ void CheckpointDataConfig::visit(ConfigVisitor& v) {
         "manifest", manifest,
         "JSON lines with prompt, chosen and rejected, as text, messages or ids, or answers with scores; see "
         "docs/models.md");
+    parts.visit(v);
     v.field("valid_share", valid_share, "share of the prompts held out to watch and judge", Range{0.0, 0.9});
     v.field("append_end", append_end,
             "end answers that have no end token with the template's, else with the first stop id");
@@ -104,10 +105,11 @@ AnswerIds answer_ids_of(const StartConfig& start) {
                          {start.codec_only, start.id_range, {start.stop_ids.begin(), start.stop_ids.end()}});
 }
 
-LineRules line_rules(const StartConfig& start, bool append_end) {
+LineRules line_rules(const StartConfig& start, const CheckpointDataConfig& data) {
     const AnswerIds ids = answer_ids_of(start);
     return line_rules(start.directory, read_model_config(start.directory),
-                      {start.form(), !ids.softmax.is_all(), ids.stop_ids, append_end});
+                      {start.form(), !ids.softmax.is_all(), ids.stop_ids, data.append_end,
+                       parse_turn_selection(data.parts.turns)});
 }
 
 void write_checkpoint_vocabulary(const fs::path& file, const AnswerIds& ids) {

@@ -9,6 +9,7 @@
 #include "src/config/visitor.h"
 #include "src/data/answer_ids.h"
 #include "src/data/answer_lines.h"
+#include "src/recipe/text_config.h"
 #include "src/text/chat_template.h"
 
 namespace linvox {
@@ -50,6 +51,7 @@ struct StartConfig {
 /// The preference data of the checkpoint recipe.
 struct CheckpointDataConfig {
     std::filesystem::path manifest;
+    AnswerPartsConfig parts;
     double valid_share = 0.05;
     bool append_end = true;
     void visit(ConfigVisitor& v);
@@ -57,7 +59,7 @@ struct CheckpointDataConfig {
 
 /// What the checkpoint's answers are made of, and how lines of text and ids become records.
 AnswerIds answer_ids_of(const StartConfig& start);
-LineRules line_rules(const StartConfig& start, bool append_end);
+LineRules line_rules(const StartConfig& start, const CheckpointDataConfig& data);
 
 /// What prepare writes for the stages behind it.
 void write_checkpoint_vocabulary(const std::filesystem::path& file, const AnswerIds& ids);

@@ -39,6 +39,10 @@ Files math_files(const RecipeConfig& config) {
     return Files{config.math_data.manifest, config.math_data.test_manifest} + start_text_files(config);
 }
 
+Files dialogue_files(const AnswerPartsConfig& parts) {
+    return parts.dialogues.empty() ? Files{} : Files{parts.dialogues};
+}
+
 // Rows that several tasks have.
 
 Stage reference_row() {
@@ -56,24 +60,44 @@ Stage align_row() {
             stage_align};
 }
 
-Stage answer_row(std::vector<std::filesystem::path> reads) {
-    return {
-        "answer",    "answer the held-out prompts with every model", {"seed", "answer"}, std::move(reads), {},
-        stage_answer};
+using Sections = std::vector<std::string>;
+
+Sections operator+(Sections sections, const Sections& more) {
+    sections.insert(sections.end(), more.begin(), more.end());
+    return sections;
 }
 
-Stage evaluate_written_row() {
-    return {"evaluate", "score the held-out answers", {"answer"}, {"prepare", "answer"},
-            {},         stage_evaluate_text};
+Stage answer_row(const Sections& more_sections, Files reads) {
+    return {"answer",
+            "answer the held-out prompts with every model",
+            Sections{"seed", "answer"} + more_sections,
+            std::move(reads),
+            {},
+            stage_answer};
 }
 
-Stage report_written_row() {
+Stage evaluate_written_row(const Sections& more_sections = {}, const Files& more_reads = {}) {
+    return {"evaluate",
+            "score the held-out answers",
+            Sections{"answer"} + more_sections,
+            Files{"prepare", "answer"} + more_reads,
+            {},
+            stage_evaluate_text};
+}
+
+Stage report_written_row(const Sections& more_sections = {}, const Files& more_reads = {}) {
     return {"report",
             "tables, page, answers side by side",
-            {"seed", "report", "align", "answer"},
-            {"prepare", "sft", "pairs", "align", "answer", "evaluate"},
+            Sections{"seed", "report", "align", "answer"} + more_sections,
+            Files{"prepare", "sft", "pairs", "align", "answer", "evaluate"} + more_reads,
             {},
             stage_report_text};
+}
+
+/// A sidecar that is not there yet: the stage says how to make it.
+Files judge_files(const RecipeConfig& config) {
+    const std::filesystem::path& sidecar = config.win_judge.sidecar;
+    return std::filesystem::exists(sidecar) ? Files{sidecar} : Files{};
 }
 
 Stage codec_row() {
@@ -179,9 +203,8 @@ std::vector<Stage> asr_stages() {
 }
 
 std::vector<std::filesystem::path> preference_files(const RecipeConfig& config) {
-    if (!config.text_data.manifest.empty())
-        return Files{config.text_data.manifest} + start_text_files(config);
-    Files files = start_text_files(config);
+    Files files = start_text_files(config) + dialogue_files(config.text_data.parts);
+    if (!config.text_data.manifest.empty()) return Files{config.text_data.manifest} + files;
     for (const std::string& name : config.text_data.corpus)
         files.push_back(config.text_data.corpus_folder / name);
     return files;
@@ -201,12 +224,23 @@ std::vector<Stage> text_stages() {
          {"prepare"},
          start_files,
          stage_sft_text},
-        {"pairs", "the preferences as token ids", {"model"}, {"prepare"}, start_text_files, stage_pairs_text},
+        {"pairs",
+         "the preferences as token ids",
+         {"data", "model"},
+         {"prepare"},
+         start_text_files,
+         stage_pairs_text},
         reference_row(),
         align_row(),
-        answer_row({"prepare", "sft/model", "align"}),
-        evaluate_written_row(),
-        report_written_row(),
+        answer_row({"data"}, {"prepare", "sft/model", "align"}),
+        {"judge",
+         "whose answers are better, every aligned model's or SFT's",
+         {"align", "judge"},
+         {"prepare", "answer"},
+         judge_files,
+         stage_judge_text},
+        evaluate_written_row({"data", "judge"}, {"judge"}),
+        report_written_row({"data", "judge"}, {"judge"}),
     };
 }
 
@@ -248,7 +282,7 @@ std::vector<Stage> math_stages() {
         reference_row(),
         align_row(),
         rounds_row(),
-        answer_row({"prepare", "sft/model", "align", "rounds"}),
+        answer_row({}, {"prepare", "sft/model", "align", "rounds"}),
         evaluate_written_row(),
         report_written_row(),
     };
@@ -256,6 +290,10 @@ std::vector<Stage> math_stages() {
 
 Files pair_files(const RecipeConfig& config) {
     return Files{config.checkpoint.manifest} + start_text_files(config);
+}
+
+Files sft_files(const RecipeConfig& config) {
+    return start_files(config) + dialogue_files(config.checkpoint.parts);
 }
 
 std::vector<Stage> checkpoint_stages() {
@@ -274,9 +312,9 @@ std::vector<Stage> checkpoint_stages() {
          stage_pairs_checkpoint},
         {"sft",
          "the checkpoint as the start, or trained on the chosen answers",
-         {"seed", "model", "sft"},
+         {"seed", "data", "model", "sft"},
          {"prepare", "pairs"},
-         start_files,
+         sft_files,
          stage_sft_checkpoint},
         reference_row(),
         align_row(),

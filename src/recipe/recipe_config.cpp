@@ -196,6 +196,7 @@ void visit_written(RecipeConfig& c, ConfigVisitor& v) {
     }
     v.sections("align", c.align, "the aligned models, all from the same start and pairs");
     v.section("answer", c.answer, "held-out prompts answered by every model");
+    if (!math) v.section("judge", c.win_judge, "whose answers are better: every aligned model against SFT");
     v.section("report", report, "the report");
     v.section("log", c.log, "what is written while a model is trained");
     v.section("alarms", c.alarms, "warnings while a model is trained");
@@ -324,6 +325,10 @@ void check_text(const RecipeConfig& config, std::vector<std::string>& problems) 
     const TextDataConfig& data = config.text_data;
     if (data.manifest.empty() == data.corpus.empty())
         problems.push_back("data: set manifest (preference data) or corpus (prose), one of them");
+    for (const std::string& problem : data.parts.problems()) problems.push_back(problem);
+    if (data.manifest.empty() && !data.parts.spans.empty())
+        problems.push_back("data.spans are those of data.manifest; pairs out of a corpus have none");
+    for (const std::string& problem : config.win_judge.problems()) problems.push_back(problem);
     if (data.manifest.empty() && data.prose.kinds.empty())
         problems.push_back("data.prose.kinds names no damage");
     if (config.answer.splits != std::vector<std::string>{"test"} &&
@@ -334,6 +339,9 @@ void check_text(const RecipeConfig& config, std::vector<std::string>& problems) 
 void check_checkpoint(const RecipeConfig& config, std::vector<std::string>& problems) {
     if (!config.model.start.given())
         problems.push_back("model.start is needed: the directory of a checkpoint");
+    for (const std::string& problem : config.checkpoint.parts.problems()) problems.push_back(problem);
+    if (!config.checkpoint.parts.dialogues.empty() && config.sft.steps == 0)
+        problems.push_back("data.dialogues are learned by the sft stage; set sft.steps");
     if (config.checkpoint.manifest.empty()) problems.push_back("data.manifest is needed: preference pairs");
 }
 

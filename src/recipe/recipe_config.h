@@ -13,6 +13,7 @@
 #include "src/model/model_config.h"
 #include "src/recipe/checkpoint.h"
 #include "src/recipe/text_config.h"
+#include "src/recipe/win_judge.h"
 #include "src/train/alarms.h"
 #include "src/train/align.h"
 #include "src/train/codec_fit.h"
@@ -144,6 +145,7 @@ struct RecipeConfig {
     MathJudgeConfig math_judge;
     TextCandidatesConfig text_candidates;
     AnswerConfig answer;
+    WinJudgeConfig win_judge;
     void visit(ConfigVisitor& v);
 };
 

@@ -15,7 +15,7 @@
 #include "src/recipe/sampled.h"
 #include "src/recipe/spoken.h"
 #include "src/recipe/stages.h"
-#include "src/recipe/text_encoder.h"
+#include "src/recipe/text_answers.h"
 #include "src/train/reference_cache.h"
 
 namespace linvox {
@@ -79,30 +79,45 @@ void score_by_start(std::vector<Answered>& answers, const Decoder& start, const 
             scores.at(answer_digest(groups[i].prompt_ids, groups[i].answers[0])).logprob_sum;
 }
 
-/// The preferred and the rejected answers of a prompt's test pairs, in one group.
-std::vector<SequenceGroup> pair_groups(const std::vector<TextItem>& items, const TextEncoder& encoder) {
+/// The preferred and the rejected answers of a prompt's test pairs, those of each label of data.spans in one
+/// group.
+struct TestPairs {
     std::vector<SequenceGroup> groups;
+    std::vector<std::string> prompts, labels;  // of each group
+};
+
+TestPairs test_pairs(const std::vector<TextItem>& items, const TextEncoder& encoder,
+                     const std::vector<std::string>& labels) {
+    TestPairs tests;
     for (const TextItem& item : items) {
         if (item.rejected.empty()) continue;
-        groups.push_back(encoder.group(item.id, item.prompt, item.chosen));
-        for (const std::string& text : item.rejected)
-            groups.back().answers.push_back({encoder.answer_ids(text), {}});
+        for (SpanPair& pair : item_pairs(encoder, item, labels)) {
+            SequenceGroup group{item.id + pair.label, encoder.prompt_ids(item.prompt), {pair.chosen}};
+            for (TokenSequence& rejected : pair.rejected)
+                if (!same_scored_tokens(pair.chosen, rejected)) group.answers.push_back(std::move(rejected));
+            if (group.answers.size() == 1) continue;
+            tests.groups.push_back(std::move(group));
+            tests.prompts.push_back(item.id);
+            tests.labels.push_back(pair.label);
+        }
     }
-    return groups;
+    return tests;
 }
 
 /// Test pairs of each prompt under a model and the start model, by prompt id.
-std::map<std::string, std::vector<PairLogprobs>> pair_logprobs(const std::vector<SequenceGroup>& groups,
+std::map<std::string, std::vector<PairLogprobs>> pair_logprobs(const TestPairs& tests,
                                                                const ReferenceScores& model,
                                                                const ReferenceScores& start) {
     std::map<std::string, std::vector<PairLogprobs>> found;
-    for (const SequenceGroup& group : groups) {
+    for (std::size_t g = 0; g < tests.groups.size(); ++g) {
+        const SequenceGroup& group = tests.groups[g];
         const std::string chosen = answer_digest(group.prompt_ids, group.answers[0]);
         for (std::size_t r = 1; r < group.answers.size(); ++r) {
             const std::string rejected = answer_digest(group.prompt_ids, group.answers[r]);
-            found[group.id].push_back({model.at(chosen).logprob_sum, model.at(rejected).logprob_sum,
-                                       start.at(chosen).logprob_sum, start.at(rejected).logprob_sum,
-                                       model.at(chosen).token_count, model.at(rejected).token_count});
+            found[tests.prompts[g]].push_back({model.at(chosen).logprob_sum, model.at(rejected).logprob_sum,
+                                               start.at(chosen).logprob_sum, start.at(rejected).logprob_sum,
+                                               model.at(chosen).token_count, model.at(rejected).token_count,
+                                               tests.labels[g]});
         }
     }
     return found;
@@ -132,14 +147,14 @@ void stage_answer(const StageContext& context) {
     LINVOX_REQUIRE(!items.empty(), DataError, "no held-out prompt to answer; answer.splits names the splits");
     const Decoder start = load_model_directory(context.run.stage("sft") / "model");
     std::vector<Answered> all = gold_answers(items, encoder);
-    const std::vector<SequenceGroup> pairs = pair_groups(items, encoder);
-    const ReferenceScores start_scores = scores_under(start, pairs, encoder);
+    const TestPairs pairs = test_pairs(items, encoder, config.text_data.parts.spans);
+    const ReferenceScores start_scores = scores_under(start, pairs.groups, encoder);
     const auto add = [&](const std::string& system, const Decoder& decoder) {
         std::vector<Answered> answers = answers_of(system, decoder, items, encoder, config);
         score_by_start(answers, start, items, encoder);
         const bool is_start = system == kSftSystem;
         const auto scored = pair_logprobs(
-            pairs, is_start ? start_scores : scores_under(decoder, pairs, encoder), start_scores);
+            pairs, is_start ? start_scores : scores_under(decoder, pairs.groups, encoder), start_scores);
         for (Answered& a : answers) {
             const auto found = scored.find(a.prompt);
             if (found != scored.end()) a.answer.pairs = found->second;

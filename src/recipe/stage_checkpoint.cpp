@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <map>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <set>
 
 #include "src/base/error.h"
@@ -14,6 +15,7 @@
 #include "src/base/rng.h"
 #include "src/data/answer_lines.h"
 #include "src/data/pair_report.h"
+#include "src/data/span_pairs.h"
 #include "src/model/model_directory.h"
 #include "src/recipe/align_inputs.h"
 #include "src/recipe/checkpoint.h"
@@ -44,34 +46,74 @@ void check_predictable(const TokenSequence& answer, const std::string& name, con
     }
 }
 
-PreferenceRecord to_record(AnswerLine line, const SoftmaxRange& softmax) {
-    PreferenceRecord record;
-    record.info = {line.group.id, std::move(line.group.prompt_ids), "", "", "checkpoint", "", ""};
-    record.why = "given";
+/// The records that a line makes: one, or one for each span that data.spans names.
+std::vector<PreferenceRecord> to_records(AnswerLine line, const SoftmaxRange& softmax,
+                                         const std::vector<std::string>& labels) {
+    std::optional<MarkedAnswer> chosen;
+    std::vector<MarkedAnswer> rejected;
     for (std::size_t i = 0; i < line.names.size(); ++i) {
         check_predictable(line.group.answers[i], line.names[i], softmax);
-        Candidate candidate{.answer = std::move(line.group.answers[i]), .source = "other"};
+        MarkedAnswer answer{std::move(line.group.answers[i]), std::move(line.spans[i])};
         if (line.names[i] == "chosen")
-            record.chosen = std::move(candidate);
+            chosen = std::move(answer);
         else if (line.names[i].starts_with("rejected"))
-            record.rejected.push_back(std::move(candidate));
+            rejected.push_back(std::move(answer));
     }
-    LINVOX_REQUIRE(!record.chosen.answer.ids.empty() && !record.rejected.empty(), DataError,
-                   "the record '{}' needs \"chosen\" and \"rejected\" answers", record.info.id);
-    for (const Candidate& rejected : record.rejected)
+    LINVOX_REQUIRE(chosen && !rejected.empty(), DataError,
+                   "the record '{}' needs \"chosen\" and \"rejected\" answers", line.group.id);
+    for (const MarkedAnswer& answer : rejected)
         LINVOX_REQUIRE(
-            rejected.answer.ids != record.chosen.answer.ids, DataError,
+            answer.tokens.ids != chosen->tokens.ids, DataError,
             "chosen and rejected of the record '{}' are the same tokens; drop it (`linvox validate --fix`)",
-            record.info.id);
-    return record;
+            line.group.id);
+    std::vector<PreferenceRecord> records;
+    for (SpanPair& pair : span_pairs(*chosen, rejected, labels)) {
+        PreferenceRecord record;
+        const std::string suffix = pair.label.empty() ? "" : "/" + pair.label;
+        record.info = {line.group.id + suffix, line.group.prompt_ids, "", "", "checkpoint", "", ""};
+        record.why = pair.label.empty() ? "given" : "given " + pair.label;
+        for (TokenSequence& answer : pair.rejected)
+            if (!same_scored_tokens(answer, pair.chosen))
+                record.rejected.push_back({.answer = std::move(answer), .source = "other"});
+        record.chosen = {.answer = std::move(pair.chosen), .source = "other"};
+        if (!record.rejected.empty()) records.push_back(std::move(record));
+    }
+    return records;
 }
 
 std::vector<PreferenceRecord> read_pairs(const RecipeConfig& config, const SoftmaxRange& softmax) {
     const CheckpointDataConfig& data = config.checkpoint;
+    const std::vector<std::string>& labels = data.parts.spans;
     std::vector<PreferenceRecord> records;
-    for_each_answer_line(data.manifest, line_rules(config.model.start, data.append_end),
-                         [&](AnswerLine&& line) { records.push_back(to_record(std::move(line), softmax)); });
+    std::set<std::string> found;
+    for_each_answer_line(data.manifest, line_rules(config.model.start, data), [&](AnswerLine&& line) {
+        for (PreferenceRecord& record : to_records(std::move(line), softmax, labels)) {
+            found.insert(record.why);
+            records.push_back(std::move(record));
+        }
+    });
+    for (const std::string& label : labels)
+        LINVOX_REQUIRE(found.contains("given " + label), DataError,
+                       "{}: no record has answers that differ in a span \"{}\"; take it off data.spans",
+                       data.manifest.string(), label);
     return records;
+}
+
+/// The conversations that SFT learns beside the chosen answers.
+void add_dialogue_groups(std::vector<SequenceGroup>& groups, const RecipeConfig& config,
+                         const SoftmaxRange& softmax) {
+    const CheckpointDataConfig& data = config.checkpoint;
+    if (data.parts.dialogues.empty()) return;
+    const LineRules rules = line_rules(config.model.start, data);
+    for (Dialogue& dialogue : read_dialogues(data.parts.dialogues)) {
+        const std::string where = fmt::format("{}:{}", data.parts.dialogues.string(), dialogue.line);
+        try {
+            groups.push_back(dialogue_group(std::move(dialogue), rules));
+        } catch (const DataError& error) {
+            throw DataError(fmt::format("{}: {}", where, error.what()));
+        }
+        check_predictable(groups.back().answers[0], where, softmax);
+    }
 }
 
 /// A prompt stands on one side only: its ids decide.
@@ -90,6 +132,7 @@ PairCounts counts_of(const std::vector<PreferenceRecord>& records) {
     return counts;
 }
 
+/// Pairs of several spans share their chosen answer: each is learned in the parts that are scored.
 std::vector<SequenceGroup> chosen_groups(const std::vector<PreferenceRecord>& records) {
     std::vector<SequenceGroup> groups;
     for (const PreferenceRecord& record : records)
@@ -164,7 +207,8 @@ void stage_sft_checkpoint(const StageContext& context) {
     const RecipeConfig& config = context.config;
     if (keeps_checkpoint(config)) return link_checkpoint(context);
     const AlignInputs inputs = load_align_inputs(context);
-    const std::vector<SequenceGroup> training = chosen_groups(inputs.train);
+    std::vector<SequenceGroup> training = chosen_groups(inputs.train);
+    add_dialogue_groups(training, config, inputs.softmax);
     SftData data;
     data.epoch = [&](int, Rng&) { return training; };
     data.validation = chosen_groups(inputs.watch);

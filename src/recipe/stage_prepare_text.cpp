@@ -14,6 +14,7 @@
 #include "src/data/preference_texts.h"
 #include "src/recipe/prose_pairs.h"
 #include "src/recipe/stages.h"
+#include "src/recipe/text_answers.h"
 #include "src/recipe/text_encoder.h"
 #include "src/text/sentencepiece_tokenizer.h"
 
@@ -23,6 +24,7 @@ namespace {
 /// A prompt stands on one side only: its text decides the split.
 std::vector<TextItem> preference_items(const TextDataConfig& config, std::uint64_t seed) {
     std::vector<TextItem> items;
+    const TurnSelection turns = parse_turn_selection(config.parts.turns);
     for (PreferenceText& pair : read_preference_texts(config.manifest)) {
         const double draw = Rng(mix_seed(seed, "text split", prompt_text(pair.prompt))).uniform();
         const std::string split = draw < config.test_share                        ? "test"
@@ -30,7 +32,9 @@ std::vector<TextItem> preference_items(const TextDataConfig& config, std::uint64
                                                                                   : "train";
         items.push_back({fmt::format("{}-{:05}", split, items.size()), split, std::move(pair.prompt),
                          std::move(pair.chosen), std::move(pair.rejected), "",
-                         fmt::format("{}:{}", config.manifest.filename().string(), pair.line)});
+                         fmt::format("{}:{}", config.manifest.filename().string(), pair.line),
+                         std::move(pair.chosen_details), std::move(pair.rejected_details)});
+        select_item_turns(items.back(), turns);
     }
     return items;
 }
@@ -43,12 +47,31 @@ std::vector<TextItem> corpus_items(const TextDataConfig& config, std::uint64_t s
     return prose_items(passages, config, seed);
 }
 
+/// Conversations for SFT: items without a rejected answer.
+void add_dialogues(std::vector<TextItem>& items, const AnswerPartsConfig& config) {
+    if (config.dialogues.empty()) return;
+    const TurnSelection turns = parse_turn_selection(config.turns);
+    for (Dialogue& dialogue : read_dialogues(config.dialogues)) {
+        std::vector<ChatMessage>& said = dialogue.messages;
+        const auto first = said.begin() + static_cast<std::ptrdiff_t>(first_answer(said));
+        TextItem item{.id = fmt::format("dialogue-{:05}", dialogue.line),
+                      .split = "dialogue",
+                      .prompt = {said.begin(), first},
+                      .chosen = first->content,
+                      .source = fmt::format("{}:{}", config.dialogues.filename().string(), dialogue.line)};
+        item.chosen_details.turns.assign(first, said.end());
+        select_item_turns(item, turns);
+        items.push_back(std::move(item));
+    }
+}
+
 std::vector<std::string> training_lines(const std::vector<TextItem>& items) {
     std::vector<std::string> lines;
     for (const TextItem& item : items) {
-        if (item.split != "train") continue;
+        if (item.split != "train" && item.split != "dialogue") continue;
         for (const ChatMessage& turn : item.prompt) lines.push_back(turn.content);
-        lines.push_back(item.chosen);
+        for (const ChatMessage& turn : item.chosen_details.turns) lines.push_back(turn.content);
+        if (item.chosen_details.turns.empty()) lines.push_back(item.chosen);
     }
     LINVOX_REQUIRE(!lines.empty(), DataError,
                    "no training prompt is left; lower data.valid_share and test_share");
@@ -60,8 +83,9 @@ std::vector<std::string> training_lines(const std::vector<TextItem>& items) {
 void stage_prepare_text(const StageContext& context) {
     const TextDataConfig& config = context.config.text_data;
     const auto seed = static_cast<std::uint64_t>(context.config.seed);
-    const std::vector<TextItem> items =
+    std::vector<TextItem> items =
         config.manifest.empty() ? corpus_items(config, seed) : preference_items(config, seed);
+    add_dialogues(items, config.parts);
     const std::vector<std::string> lines = training_lines(items);
     const StartConfig& start = context.config.model.start;
     const TextEncoder encoder = start.given() ? TextEncoder::from_checkpoint(start)

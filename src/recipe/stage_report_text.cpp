@@ -11,6 +11,7 @@
 #include "src/recipe/report_inputs.h"
 #include "src/recipe/stages.h"
 #include "src/recipe/text_rows.h"
+#include "src/recipe/win_rate.h"
 
 namespace linvox {
 namespace {
@@ -54,6 +55,12 @@ void stage_report_text(const StageContext& context) {
     input.systems.insert(input.systems.begin(), {kGoldSystem, "data", true, {}});
     input.comparisons = list_comparisons(context.config);
     for (TextRow& row : text_rows(context.config)) input.metrics.push_back(std::move(row.report));
+    const WinJudgeConfig& judge = context.config.win_judge;
+    if (judge.kind != "none") {
+        input.metrics.insert(input.metrics.begin(), win_rate_metric());
+        input.panels.push_back(judge_panel(judge, read_judgements(context.run.stage("judge") / kJudgedFile),
+                                           list_models(context.config)));
+    }
     add_answers_text(input, context);
     input.curves = training_curves(context);
     input.panels.push_back(pair_panel(read_json(context.run.stage("pairs") / "pair_report.json")));

@@ -6,8 +6,7 @@
 #include "src/base/log.h"
 #include "src/recipe/stages.h"
 #include "src/recipe/start_model.h"
-#include "src/recipe/text_encoder.h"
-#include "src/recipe/text_items.h"
+#include "src/recipe/text_answers.h"
 #include "src/train/sft.h"
 
 namespace linvox {
@@ -17,6 +16,8 @@ namespace {
 SequenceGroup with_learned_prompt(SequenceGroup group) {
     std::vector<std::int32_t>& ids = group.answers[0].ids;
     ids.insert(ids.begin(), group.prompt_ids.begin() + 1, group.prompt_ids.end());
+    const auto moved = static_cast<std::int32_t>(group.prompt_ids.size() - 1);
+    for (Span& span : group.answers[0].given) span = {span.begin + moved, span.end + moved};
     group.prompt_ids.resize(1);
     return group;
 }
@@ -25,7 +26,7 @@ std::vector<SequenceGroup> text_groups(const std::vector<TextItem>& items, const
                                        std::int64_t context, bool learn_prompts) {
     std::vector<SequenceGroup> groups;
     for (const TextItem& item : items) {
-        groups.push_back(encoder.group(item.id, item.prompt, item.chosen));
+        groups.push_back(chosen_group(encoder, item));
         if (learn_prompts) groups.back() = with_learned_prompt(std::move(groups.back()));
         LINVOX_REQUIRE(
             longest_sequence(groups.back()) <= context, DataError,
@@ -46,7 +47,9 @@ void stage_sft_text(const StageContext& context) {
     Decoder decoder = initial_decoder(config, encoder.size(), TextEncoder::bos, encoder.stop_ids().front());
     const std::int64_t length = start_context(config);
     const bool learn_prompts = config.task == "text" && config.text_data.learn_prompts;
-    const auto training = text_groups(with_split(items, "train"), encoder, length, learn_prompts);
+    std::vector<TextItem> learned = with_split(items, "train");
+    for (TextItem& item : with_split(items, "dialogue")) learned.push_back(std::move(item));
+    const auto training = text_groups(learned, encoder, length, learn_prompts);
     log_line(fmt::format("  {:.2f} M weights, {} training examples",
                          static_cast<double>(weight_count(decoder)) / 1e6, training.size()));
     SftData data;

@@ -36,6 +36,7 @@ void stage_candidates_text(const StageContext& context);
 void stage_pairs_math(const StageContext& context);
 void stage_rounds(const StageContext& context);
 void stage_answer(const StageContext& context);
+void stage_judge_text(const StageContext& context);
 void stage_evaluate_text(const StageContext& context);
 void stage_report_text(const StageContext& context);
 

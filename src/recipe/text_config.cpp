@@ -1,5 +1,13 @@
 #include "src/recipe/text_config.h"
 
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <set>
+
+#include "src/base/error.h"
+#include "src/data/dialogues.h"
+
 namespace linvox {
 
 void GenerateConfig::visit(ConfigVisitor& v) {
@@ -50,11 +58,40 @@ void ProseConfig::visit(ConfigVisitor& v) {
     v.field("rejected", rejected, "rejected answers to each prompt, kinds in turn", Range{1, 16});
 }
 
+void AnswerPartsConfig::visit(ConfigVisitor& v) {
+    v.field("spans", spans,
+            "labels of the answers' spans: each makes a pair set of its own, in which only those tokens are "
+            "scored; "
+            "\"whole\" is the whole answer; empty: whole answers, and spans in the data are refused");
+    v.field(
+        "turns", turns,
+        "turns of a dialogue that are scored: marked (all but those with \"cal_loss\": false), all, last, or "
+        "numbers of the assistant's turns such as '1,3'");
+    v.path("dialogues", dialogues,
+           "conversations that SFT learns too, JSON lines with \"messages\" or UniTTS's \"dialog\"; empty: "
+           "none");
+}
+
+std::vector<std::string> AnswerPartsConfig::problems() const {
+    std::vector<std::string> found;
+    if (std::set<std::string>(spans.begin(), spans.end()).size() != spans.size())
+        found.push_back("data.spans names a label twice");
+    if (std::find(spans.begin(), spans.end(), "") != spans.end())
+        found.push_back("data.spans has an empty label");
+    try {
+        parse_turn_selection(turns);
+    } catch (const UserError& error) {
+        found.push_back(fmt::format("data.{}", error.what()));
+    }
+    return found;
+}
+
 void TextDataConfig::visit(ConfigVisitor& v) {
     v.path("manifest", manifest,
            "preference data, JSON lines: TRL's prompt/chosen/rejected (strings, conversations, implicit "
            "prompt), "
            "UltraFeedback's or LPO's candidates; empty: pairs are made from the corpus");
+    parts.visit(v);
     v.path("corpus_folder", corpus_folder, "folder of the corpus");
     v.field("corpus", corpus, "plain text files in it, paragraphs parted by empty lines");
     v.field("valid_share", valid_share, "share of the prompts for tuning and held-out pairs", Range{0, 0.5});

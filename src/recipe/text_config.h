@@ -35,8 +35,19 @@ struct ProseConfig {
     void visit(ConfigVisitor& v);
 };
 
+/// What of the answers is scored, and conversations for SFT: of every recipe that reads preference data.
+struct AnswerPartsConfig {
+    std::vector<std::string> spans;
+    std::string turns = "marked";
+    std::filesystem::path dialogues;
+    void visit(ConfigVisitor& v);
+    /// What contradicts itself, one sentence each.
+    std::vector<std::string> problems() const;
+};
+
 struct TextDataConfig {
     std::filesystem::path manifest;
+    AnswerPartsConfig parts;
     std::vector<std::string> corpus;
     std::filesystem::path corpus_folder;
     double valid_share = 0.05, test_share = 0.15;

@@ -221,6 +221,7 @@ std::vector<std::int32_t> TextEncoder::prompt_ids(const std::vector<ChatMessage>
         all.push_back(role_id(turn.role));
         const std::vector<std::int32_t> more = ids(turn.content);
         all.insert(all.end(), more.begin(), more.end());
+        if (role_id(turn.role) == kAssistant) all.push_back(eos);
     }
     all.push_back(kAssistant);
     return all;
@@ -231,6 +232,18 @@ std::vector<std::int32_t> TextEncoder::answer_ids(const std::string& answer) con
     const std::vector<std::int32_t>& end = state_->chat ? state_->closing : state_->stop_ids;
     all.insert(all.end(), end.begin(), end.end());
     return all;
+}
+
+std::vector<LabelledSpan> TextEncoder::token_spans(const std::string& answer,
+                                                   const std::vector<LabelledSpan>& spans) const {
+    if (spans.empty()) return {};
+    const std::vector<std::int32_t> all = answer_ids(answer);
+    if (state_->chat)
+        return linvox::token_spans(text_coder(*state_->chat), framed_answer(*state_->chat, answer), answer,
+                                   all, spans);
+    const TextCoder coder{[this](std::string_view front) { return ids(std::string(front)); },
+                          [this](std::span<const std::int32_t> some) { return text(some); }};
+    return linvox::token_spans(coder, {answer, 0, answer.size(), 0}, answer, all, spans);
 }
 
 std::string TextEncoder::text(std::span<const std::int32_t> given) const {

@@ -4,6 +4,7 @@
 //
 //   0 PAD  1 BOS  2 EOS  3 SYSTEM  4 USER  5 ASSISTANT | tokens ...
 //   prompt  BOS (role, tokens)... ASSISTANT          answer  tokens EOS
+//   An earlier turn of the assistant's ends in EOS too, as it did when it was the answer.
 //
 // A prompt ends in ASSISTANT, so it is always a prefix of the whole and no token spans the border.
 #pragma once
@@ -21,6 +22,7 @@
 #include "src/model/softmax_range.h"
 #include "src/recipe/checkpoint.h"
 #include "src/recipe/text_items.h"
+#include "src/text/text_spans.h"
 #include "src/text/token_layout.h"
 
 namespace linvox {
@@ -55,6 +57,9 @@ public:
     std::vector<std::int32_t> prompt_ids(const std::vector<ChatMessage>& prompt) const;
     /// With its end.
     std::vector<std::int32_t> answer_ids(const std::string& answer) const;
+    /// Spans of an answer in characters as spans of its answer_ids().
+    std::vector<LabelledSpan> token_spans(const std::string& answer,
+                                          const std::vector<LabelledSpan>& spans) const;
     /// The tokens' text; control ids are left out.
     std::string text(std::span<const std::int32_t> ids) const;
 

@@ -11,15 +11,17 @@
 namespace linvox {
 
 /// A prompt with its good answer. What the splits mean: train is learned by SFT, prompts are answered by the
-/// model itself (verified, never shown with their solution), valid is for tuning and early stopping, all
-/// others are test splits.
+/// model itself (verified, never shown with their solution), dialogue is learned by SFT and makes no pair,
+/// valid is for tuning and early stopping, all others are test splits.
 struct TextItem {
     std::string id, split;
     std::vector<ChatMessage> prompt;
-    std::string chosen;                 // the worked solution, the preferred answer
-    std::vector<std::string> rejected;  // text recipe; empty in the math recipe
-    std::string gold;                   // math recipe: the final answer
-    std::string source;                 // where it comes from: "generated", "file.jsonl:12"
+    std::string chosen;                                // the worked solution, the preferred answer
+    std::vector<std::string> rejected;                 // text recipe; empty in the math recipe
+    std::string gold;                                  // math recipe: the final answer
+    std::string source;                                // where it comes from: "generated", "file.jsonl:12"
+    AnswerDetails chosen_details = {};                 // text recipe: spans, or the turns of a dialogue
+    std::vector<AnswerDetails> rejected_details = {};  // of each rejected answer, or none
     bool operator==(const TextItem&) const = default;
 };
 

@@ -52,14 +52,28 @@ std::vector<std::int32_t> prompt_ids(const ChatEncoding& encoding, std::span<con
     return ids;
 }
 
-std::vector<std::int32_t> answer_ids(const ChatEncoding& encoding, std::string_view answer) {
-    if (!encoding.form) return encoding.tokenizer.encode(answer);
+FramedText framed_answer(const ChatEncoding& encoding, std::string_view answer) {
+    if (!encoding.form) return {std::string(answer), 0, answer.size(), 0};
     const RoleForm& role = answering_role(*encoding.form);
+    const char* const start = answer.data();
     if (answer.starts_with(role.lead)) answer.remove_prefix(role.lead.size());
     if (answer.ends_with(role.stop)) answer.remove_suffix(role.stop.size());
-    return encoding.tokenizer.encode((encoding.lead_in_prompt ? "" : role.lead) +
-                                     (encoding.form->trim ? trim(std::string(answer)) : std::string(answer)) +
-                                     role.stop);
+    const std::string own = encoding.form->trim ? trim(answer) : std::string(answer);
+    const std::size_t blank = own.empty() ? 0 : answer.find(own);
+    const std::string lead = encoding.lead_in_prompt ? "" : role.lead;
+    return {lead + own + role.stop, lead.size(), lead.size() + own.size(),
+            static_cast<std::size_t>(answer.data() - start) + blank};
+}
+
+std::vector<std::int32_t> answer_ids(const ChatEncoding& encoding, std::string_view answer) {
+    return encoding.tokenizer.encode(framed_answer(encoding, answer).text);
+}
+
+TextCoder text_coder(const ChatEncoding& encoding) {
+    return {[tokenizer = encoding.tokenizer](std::string_view text) { return tokenizer.encode(text); },
+            [tokenizer = encoding.tokenizer](std::span<const std::int32_t> ids) {
+                return tokenizer.decode(ids);
+            }};
 }
 
 std::vector<std::int32_t> closing_ids(const ChatEncoding& encoding) {

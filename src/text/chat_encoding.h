@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "src/text/chat_template.h"
+#include "src/text/text_spans.h"
 #include "src/text/tokenizer.h"
 
 namespace linvox {
@@ -31,6 +32,12 @@ std::vector<std::int32_t> prompt_ids(const ChatEncoding& encoding, std::span<con
 /// The answer between the template's lead and stop, which it may already have; without a template the text
 /// alone.
 std::vector<std::int32_t> answer_ids(const ChatEncoding& encoding, std::string_view answer);
+
+/// The text that answer_ids() encodes.
+FramedText framed_answer(const ChatEncoding& encoding, std::string_view answer);
+
+/// The tokenizer alone, for spans of such a text.
+TextCoder text_coder(const ChatEncoding& encoding);
 
 /// The ids that the template closes an answer with; empty without one.
 std::vector<std::int32_t> closing_ids(const ChatEncoding& encoding);

@@ -16,6 +16,7 @@ class Tokenizer;
 
 struct ChatMessage {
     std::string role, content;
+    bool scored = true;  // of the answering role: whether a loss may score the turn
     bool operator==(const ChatMessage&) const = default;
 };
 

@@ -239,6 +239,99 @@ TEST(WrittenRun, BadDataEndsWithOneErrorThatNamesTheLine) {
     EXPECT_THAT(outcome.output, Not(HasSubstr("please report")));
 }
 
+/// Pairs that differ in one marked part, and conversations for SFT.
+fs::path write_decoupled_recipe(const fs::path& folder) {
+    std::string pairs, talks;
+    for (int i = 0; i < 80; ++i) {
+        const std::string n = std::to_string(i % 10);
+        const bool of_plan = i % 2 == 0;
+        const std::string chosen = "[Count] It is " + n + ".",
+                          rejected = of_plan ? "[Joke] It is " + n + "." : "[Count] No idea.";
+        const auto spans = [&](const std::string& text) {
+            const std::size_t end = text.find(']') + 1;
+            return R"([{"begin": )" + std::to_string(of_plan ? 0 : end + 1) + R"(, "end": )" +
+                   std::to_string(of_plan ? end : text.size()) + R"(, "label": ")" +
+                   (of_plan ? "plan" : "text") + R"("}])";
+        };
+        pairs += R"({"prompt": "What is line )" + std::to_string(i) + R"(?", "chosen": ")" + chosen +
+                 R"(", "rejected": ")" + rejected + R"(", "chosen_spans": )" + spans(chosen) +
+                 R"(, "rejected_spans": )" + spans(rejected) + "}\n";
+        talks +=
+            R"({"messages": [{"role": "user", "content": "Hi."}, {"role": "assistant", "content": "[Joke] Ho.", )"
+            R"("cal_loss": false}, {"role": "user", "content": "And )" +
+            n + R"(?"}, {"role": "assistant", "content": ")" + chosen + R"("}]})" + "\n";
+    }
+    write_text(folder / "pairs.jsonl", pairs);
+    write_text(folder / "talks.jsonl", talks);
+    write_text(folder / "recipe.toml", R"(
+task = "text"
+[data]
+manifest = "pairs.jsonl"
+dialogues = "talks.jsonl"
+spans = ["plan", "text"]
+test_share = 0.2
+pieces = 60
+[answer.sampling]
+max_tokens = 12
+[sft]
+steps = 12
+token_budget = 500
+evaluate_every = 6
+[judge]
+kind = "command"
+command = "sed 's/.*/tie/'"
+)" + kModel);
+    return folder / "recipe.toml";
+}
+
+TEST(WrittenRun, DecoupledPairsOfTwoSpansInOneRun) {
+    const fs::path folder = test_folder(), recipe = write_decoupled_recipe(folder),
+                   stages = folder / "run/stages";
+    expect_whole_run(recipe, folder / "run",
+                     {"by span: {\"plan\":", "pref.ranking.plan", "pref.ranking.text", "win.rate", "50.0"});
+    const std::string pairs = read_text(stages / "pairs/pairs.train.jsonl");
+    EXPECT_THAT(pairs, HasSubstr("given plan"));
+    EXPECT_THAT(pairs, HasSubstr("given text"));
+    EXPECT_THAT(pairs, HasSubstr("chosen_given"));
+    EXPECT_THAT(read_text(stages / "prepare/items.jsonl"), HasSubstr("\"scored\":false"));
+    EXPECT_THAT(read_text(stages / "judge/ask.jsonl"), HasSubstr("\"id\":\"lpo/"));
+    EXPECT_THAT(read_text(folder / "run/report/report.json"), HasSubstr("one verdict in both orders"));
+    const Outcome unnamed = linvox(run_of(recipe, folder / "other") + " --set data.spans=[]");
+    EXPECT_EQ(unnamed.code, 2);
+    EXPECT_THAT(unnamed.output, HasSubstr("pairs.jsonl:1: the answers have spans (chosen: plan)"));
+    const Outcome absent =
+        linvox(run_of(recipe, folder / "other") + " --set 'data.spans=[\"plan\",\"tone\"]'");
+    EXPECT_EQ(absent.code, 2);
+    EXPECT_THAT(absent.output, HasSubstr("no span that data.spans names (plan tone); found: text"));
+}
+
+TEST(WrittenRun, AJudgeThatFailsEndsTheRun) {
+    const fs::path folder = test_folder(), recipe = write_decoupled_recipe(folder);
+    const Outcome failed = linvox(run_of(recipe, folder / "run") + " --set 'judge.command=exit 4'");
+    EXPECT_EQ(failed.code, 2);
+    EXPECT_THAT(failed.output, HasSubstr("judge.command = 'exit 4' ended with exit code 4"));
+    EXPECT_FALSE(fs::exists(folder / "run/report/index.html"));
+    const Outcome mended =
+        linvox(run_of(recipe, folder / "run") + " --set judge.command= --set judge.kind=length_rule");
+    EXPECT_EQ(mended.code, 0) << mended.output;
+    EXPECT_THAT(mended.output, HasSubstr("[answer] unchanged, skipped"));
+    EXPECT_THAT(mended.output, HasSubstr("win.rate"));
+}
+
+TEST(WrittenRun, DialoguesTrainACheckpointToo) {
+    const fs::path folder = test_folder(), recipe = write_decoupled_recipe(folder);
+    from_checkpoint(folder, recipe);
+    const Outcome run =
+        linvox(run_of(recipe, folder / "run") + " --set judge.command= --set judge.kind=length_rule");
+    ASSERT_EQ(run.code, 0) << run.output;
+    EXPECT_THAT(run.output, HasSubstr("pref.ranking.plan"));
+    const Outcome last = linvox(run_of(recipe, folder / "run") + " --set 'data.turns=\"1\"'");
+    EXPECT_EQ(last.code, 0) << last.output;
+    const Outcome none = linvox(run_of(recipe, folder / "run") + " --set 'data.turns=\"3\"'");
+    EXPECT_EQ(none.code, 2);
+    EXPECT_THAT(none.output, HasSubstr("talks.jsonl:1: none of the assistant's turns"));
+}
+
 TEST(Validate, ExitCodeSaysWhetherErrorsRemain) {
     const fs::path folder = test_folder();
     const fs::path file = folder / "data.jsonl", fixed = folder / "fixed.jsonl";

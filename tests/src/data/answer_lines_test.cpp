@@ -22,18 +22,19 @@ Ids letters(const std::string& text) {
     return ids;
 }
 
-/// One id per letter; 1 in front of every message of a prompt.
+/// One id per letter; 1 in front of every message of a prompt but the assistant's.
 LineRules rules() {
     LineRules rules;
     rules.encode_prompt = [](std::span<const ChatMessage> messages) {
         Ids ids;
         for (const ChatMessage& message : messages) {
-            ids.push_back(1);
+            if (message.role != "assistant") ids.push_back(1);
             for (const std::int32_t id : letters(message.content)) ids.push_back(id);
         }
         return ids;
     };
     rules.encode_answer = letters;
+    rules.token_spans = [](const std::string&, const std::vector<LabelledSpan>& spans) { return spans; };
     rules.vocab_size = 40;
     rules.max_positions = 12;
     return rules;
@@ -116,6 +117,64 @@ TEST(AnswerLines, AnAppendedEndCountsIntoTheContext) {
     EXPECT_EQ(ids(Ids(9, 4)).size(), 11U);
     EXPECT_THAT(problem({{"prompt_ids", {1}}, {"ids", Ids(10, 4)}}, ending),
                 HasSubstr("13 tokens with the end that is appended, the model's context is 12"));
+}
+
+TEST(AnswerLines, SpansAreTokensOfIdsAndReachOverTheEndThatIsAppended) {
+    LineRules ending = rules();
+    ending.closing = {8, 9};
+    const json plan = {{"begin", 0}, {"end", 1}, {"label", "plan"}},
+               text = {{"begin", 1}, {"end", 3}, {"label", "text"}};
+    const AnswerLine ids = read_answer_line({{"prompt_ids", {1}},
+                                             {"chosen_ids", {4, 5, 6}},
+                                             {"rejected_ids", {{5, 5, 6}, {7, 7}}},
+                                             {"chosen_spans", {plan, text}},
+                                             {"rejected_spans", {json::array({plan}), json::array()}}},
+                                            1, ending);
+    EXPECT_THAT(ids.spans,
+                ElementsAre(std::vector<LabelledSpan>{{0, 1, "plan"}, {1, 5, "text"}},
+                            std::vector<LabelledSpan>{{0, 1, "plan"}}, std::vector<LabelledSpan>{}));
+    const AnswerLine texts = read_answer_line({{"prompt", "a"},
+                                               {"chosen", "bcd"},
+                                               {"rejected", "cd"},
+                                               {"chosen_spans", {text}},
+                                               {"rejected_spans", {plan}}},
+                                              1, rules());
+    EXPECT_THAT(texts.spans[0], ElementsAre(LabelledSpan{1, 3, "text"}));
+    EXPECT_THAT(
+        problem(
+            {{"prompt_ids", {1}}, {"chosen_ids", {4, 5}}, {"rejected_ids", {6}}, {"chosen_spans", {text}}}),
+        HasSubstr(
+            "chosen spans[0] = [1, 3) must be non-empty, behind the span before it and within the 2 tokens"));
+    EXPECT_THAT(problem({{"prompt_ids", {1}},
+                         {"chosen_ids", {4, 5}},
+                         {"rejected_ids", {{6}, {7}}},
+                         {"rejected_spans", {plan}}}),
+                HasSubstr("one list of spans for each of the 2 answers"));
+}
+
+TEST(AnswerLines, DialoguesScoreTheAssistantsTurns) {
+    const auto said = [](const char* role, const char* text) {
+        return json{{"role", role}, {"content", text}};
+    };
+    LineRules with = rules();
+    with.turns = parse_turn_selection("last");
+    const json chosen = {said("assistant", "b"), said("user", "c"), said("assistant", "d")};
+    const AnswerLine line = read_answer_line({{"prompt", json::array({said("user", "a")})},
+                                              {"chosen", chosen},
+                                              {"rejected", json::array({said("assistant", "e")})}},
+                                             1, with);
+    EXPECT_EQ(line.group.prompt_ids, (Ids{1, 10}));
+    EXPECT_EQ(line.group.answers[0].ids, (Ids{11, 1, 12, 13}));
+    EXPECT_EQ(line.group.answers[0].given, (std::vector<Span>{{0, 3}}));
+    EXPECT_EQ(line.group.answers[1].ids, (Ids{14}));
+    const SequenceGroup talk = dialogue_group({"x", {{"user", "a"}, {"assistant", "b"}}, 1}, rules());
+    EXPECT_EQ(talk.answers[0].ids, (Ids{11}));
+    with.max_positions = 2;
+    EXPECT_THAT(
+        [&] {
+            dialogue_group({"x", {{"user", "a"}, {"assistant", "b"}}, 1}, with);
+        },
+        testing::ThrowsMessage<DataError>(HasSubstr("the dialogue and its prompt have 3 tokens")));
 }
 
 TEST(AnswerLines, NamesTheFieldThatIsWrong) {

@@ -103,6 +103,64 @@ TEST(PreferenceTexts, WhatCannotBeAPairIsRefused) {
                 HasSubstr("robot"));
 }
 
+TEST(PreferenceTexts, AnswersMayBeDialogues) {
+    const json turns = json::array({message("user", "p"), message("assistant", "a"), message("user", "q")});
+    json chosen = turns, rejected = turns;
+    chosen[1]["content"] = "b";
+    chosen.push_back(message("assistant", "c"));
+    chosen.back()["cal_loss"] = false;
+    rejected.push_back(message("assistant", "d"));
+    const PreferenceText pair = parsed({{"chosen", chosen}, {"rejected", rejected}});
+    EXPECT_THAT(pair.prompt, ElementsAre(ChatMessage{"user", "p"}));
+    EXPECT_EQ(pair.chosen, "b");
+    EXPECT_THAT(pair.chosen_details.turns,
+                ElementsAre(ChatMessage{"assistant", "b"}, ChatMessage{"user", "q"},
+                            ChatMessage{"assistant", "c", false}));
+    EXPECT_EQ(pair.rejected_details.at(0).turns.at(2).content, "d");
+    EXPECT_EQ(pair_problem(pair), "");
+    // Turns that both sides share are the prompt's.
+    chosen[1]["content"] = "a";
+    const PreferenceText last = parsed({{"chosen", chosen}, {"rejected", rejected}});
+    EXPECT_EQ(last.prompt.size(), 3U);
+    EXPECT_EQ(last.chosen, "c");
+    EXPECT_TRUE(last.rejected_details.at(0).turns.empty());
+    chosen.push_back(message("user", "r"));
+    EXPECT_THAT(refusal({{"chosen", chosen}, {"rejected", rejected}}),
+                HasSubstr("the last one of the role \"user\""));
+}
+
+TEST(PreferenceTexts, SpansCountCharactersOfTheText) {
+    const auto span = [](int begin, int end, const char* label) {
+        return json{{"begin", begin}, {"end", end}, {"label", label}};
+    };
+    const auto record = [&](const json& chosen, const json& rejected) {
+        return json{{"prompt", "p"},
+                    {"chosen", "n\xC3\xA9e so"},
+                    {"rejected", {"abc", "de"}},
+                    {"chosen_spans", chosen},
+                    {"rejected_spans", rejected}};
+    };
+    const json one = json::array({span(0, 3, "plan"), span(4, 6, "text")});
+    const json two = json::array({json::array({span(0, 3, "plan")}), json::array({span(1, 2, "plan")})});
+    const PreferenceText pair = parsed(record(one, two));
+    EXPECT_THAT(pair.chosen_details.spans,
+                ElementsAre(LabelledSpan{0, 3, "plan"}, LabelledSpan{4, 6, "text"}));
+    EXPECT_THAT(pair.rejected_details.at(1).spans, ElementsAre(LabelledSpan{1, 2, "plan"}));
+    const auto bad = [&](const json& chosen) { return refusal(record(chosen, two)); };
+    EXPECT_THAT(bad({span(0, 7, "plan")}),
+                HasSubstr("chosen_spans[0] = [0, 7) must be non-empty, behind the span "
+                          "before it and within the 6 characters"));
+    EXPECT_THAT(bad({span(2, 4, "plan"), span(3, 5, "text")}), HasSubstr("chosen_spans[1]"));
+    EXPECT_THAT(bad({span(3, 3, "plan")}), HasSubstr("non-empty"));
+    EXPECT_THAT(bad({span(0, 1, "")}), HasSubstr("name the span"));
+    EXPECT_THAT(bad({span(0, 1, "whole")}), HasSubstr("stands for the answer"));
+    EXPECT_THAT(bad(json::array({json{{"begin", 0}, {"end", 1}}})), HasSubstr("and nothing else"));
+    EXPECT_THAT(bad("plan"), HasSubstr("must be a list of spans, found string"));
+    EXPECT_THAT(refusal(record(one, json::array({two[0]}))), HasSubstr("for each of the 2 rejected answers"));
+    EXPECT_THAT(refusal({{"chosen", "a b"}, {"rejected", "a c"}, {"chosen_spans", one}}),
+                HasSubstr("this one is trl-implicit"));
+}
+
 TEST(PreferenceTexts, AFileHoldsOneFormAndNamesTheLine) {
     const auto path = std::filesystem::path(testing::TempDir()) / "preferences.jsonl";
     std::ofstream(path) << R"({"prompt": "p", "chosen": "c", "rejected": "r"})"

@@ -57,6 +57,49 @@ TEST(Validate, SchemaErrorsNameTheirLine) {
                 ElementsAre("mixed-forms:2"));
 }
 
+TEST(Validate, SpansAreLookedAt) {
+    const auto line = [](const std::string& chosen, const std::string& rejected) {
+        return R"({"prompt": "Why? ", "chosen": "Because so.", "rejected": "No idea.", "chosen_spans": [)" +
+               chosen + R"(], "rejected_spans": [)" + rejected + "]}\n";
+    };
+    const std::string plan = R"({"begin": 0, "end": 7, "label": "plan"})",
+                      late = R"({"begin": 8, "end": 90, "label": "plan"})",
+                      other = R"({"begin": 0, "end": 2, "label": "tone"})",
+                      cut = R"({"begin": 0, "end": 3, "label": "plan"})";
+    EXPECT_THAT(found_in(line(plan, cut)), IsEmpty());
+    EXPECT_THAT(found_in(line(late, plan) + line(plan, other) + line(plan, "")),
+                ElementsAre("bad-span:1", "one-sided-span:2", "one-sided-span:3", "duplicate:3"));
+    // Words as tokens: "Because" ends at 7, "No" does not end at 3 but at 2.
+    const Tokenise words = [](const std::string& text) {
+        std::vector<std::int32_t> ids;
+        for (const std::string& word : split_words(text))
+            ids.push_back(static_cast<std::int32_t>(word.size()) * 256 + word[0]);
+        return ids;
+    };
+    EXPECT_THAT(found_in(line(plan, other.substr(0, 23) + R"("label": "plan"})"), words), IsEmpty());
+    EXPECT_THAT(found_in(line(cut, cut), words), ElementsAre("span-cuts-token:1"));
+    EXPECT_THAT(found_in(R"({"prompt": "Why?", "chosen": "So.</s>", "rejected": "No.", "chosen_spans": [)" +
+                         R"({"begin": 0, "end": 2, "label": "plan"}], "rejected_spans": [)" +
+                         other.substr(0, 23) + R"("label": "plan"}]})"),
+                ElementsAre("double-marks:1", "bad-span:1"));
+}
+
+TEST(Validate, ConversationsHaveFindingsOfTheirOwn) {
+    const std::string good =
+        R"({"messages": [{"role": "user", "content": "Hi."}, {"role": "assistant", "content": "Hello."}]})";
+    const ValidationReport report = validate_file(file_of(
+        good + "\n" + good + "\n" + R"({"messages": [{"role": "user", "content": "Hi."}]})" + "\n" +
+        R"({"messages": [{"role": "user", "content": "Ho."}, {"role": "assistant", "content": "x</s>"}]})" +
+        "\n" +
+        R"({"messages": [{"role": "user", "content": "He."}, {"role": "assistant", "content": "x", "cal_loss": false}]})" +
+        "\n" + kGood));
+    EXPECT_EQ(report.form, "dialogue");
+    EXPECT_THAT(found(report), ElementsAre("duplicate:2", "bad-dialogue:3", "marks-in-dialogue:4",
+                                           "bad-dialogue:5", "mixed-forms:6"));
+    EXPECT_EQ(report.dropped, 3);
+    EXPECT_EQ(report.unfixable(), 2);
+}
+
 TEST(Validate, EmptyIdenticalRepeatedAndSwapped) {
     EXPECT_THAT(found_in(R"({"prompt": " ", "chosen": "a", "rejected": "b"}
 {"prompt": "x", "chosen": "", "rejected": "b"}

@@ -104,6 +104,35 @@ TEST(Recipe, AKeyOfAnotherTaskIsUnknown) {
     EXPECT_THAT(error_with({"answer.samples=3"}), testing::HasSubstr("unknown key 'answer'"));
 }
 
+TEST(Recipe, SpansTurnsAndJudgesAreChecked) {
+    const auto error_of = [](const std::vector<std::string>& overrides) -> std::string {
+        try {
+            read_recipe({LINVOX_SOURCE_DIR "/recipes/text/decoupled.toml", "", overrides});
+        } catch (const ConfigError& error) {
+            return error.what();
+        }
+        return "no error";
+    };
+    EXPECT_EQ(error_of({}), "no error");
+    EXPECT_THAT(error_of({"data.turns=first"}),
+                testing::HasSubstr("data.turns = 'first' must be marked, all, last"));
+    EXPECT_THAT(error_of({"data.spans=[\"a\", \"a\"]"}), testing::HasSubstr("names a label twice"));
+    EXPECT_THAT(error_of({"judge.kind=comand"}), testing::HasSubstr("did you mean 'command'?"));
+    EXPECT_THAT(error_of({"judge.kind=command"}), testing::HasSubstr("judge.command and judge.kind"));
+    EXPECT_THAT(error_of({"judge.sidecar=x.jsonl"}), testing::HasSubstr("judge.sidecar and judge.kind"));
+    const RecipeConfig tiny = read_recipe({LINVOX_SOURCE_DIR "/recipes/text/decoupled.toml", "tiny", {}});
+    EXPECT_EQ(tiny.text_data.parts.spans, (std::vector<std::string>{"strategy", "response"}));
+    EXPECT_TRUE(tiny.text_data.corpus.empty());
+    EXPECT_TRUE(std::filesystem::exists(tiny.text_data.parts.dialogues));
+    EXPECT_THAT(
+        [] {
+            read_recipe(
+                {LINVOX_SOURCE_DIR "/recipes/checkpoint/unitts.toml", "", {"data.dialogues=x.jsonl"}});
+        },
+        testing::ThrowsMessage<ConfigError>(
+            testing::HasSubstr("data.dialogues are learned by the sft stage")));
+}
+
 class RecipeKeys : public testing::TestWithParam<const char*> {};
 
 TEST_P(RecipeKeys, AreFrozen) {

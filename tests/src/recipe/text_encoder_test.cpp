@@ -2,8 +2,12 @@
 
 #include <gmock/gmock.h>
 
+#include <algorithm>
+
 #include "src/base/error.h"
 #include "src/base/files.h"
+#include "src/base/text.h"
+#include "src/recipe/text_answers.h"
 #include "src/text/sentencepiece_tokenizer.h"
 
 namespace linvox {
@@ -69,6 +73,36 @@ TEST(TextEncoder, SpeaksAsACheckpointDoes) {
     EXPECT_EQ(encoder.text(sampled), "Hello.");
     EXPECT_EQ(encoder.plan({{"user", "Hi"}}).prompt_ids, encoder.prompt_ids({{"user", "Hi"}}));
     EXPECT_EQ(encoder.restrict({}).control_ids, 0);
+}
+
+TEST(TextEncoder, AnEarlierTurnOfTheAssistantsEndsAsAnAnswerDoes) {
+    const TextEncoder encoder = TextEncoder::from_words(kTexts);
+    const std::vector<ChatMessage> talk = {{"user", "Mia"}, {"assistant", "has"}, {"user", "shells"}};
+    std::vector<std::int32_t> expected = encoder.prompt_ids({talk[0]});
+    for (const std::int32_t id : encoder.answer_ids("has")) expected.push_back(id);
+    for (const std::int32_t id : encoder.prompt_ids({talk[2]})) expected.push_back(id);
+    expected.erase(std::find(expected.begin() + 1, expected.end(), TextEncoder::bos));
+    EXPECT_EQ(encoder.prompt_ids(talk), expected);
+    const AnswerDetails turns{{talk[1], talk[2], {"assistant", "37"}}, {}};
+    const TokenSequence answer = marked_answer(encoder, {talk[0]}, "has", turns).tokens;
+    EXPECT_EQ(encoder.text(answer.ids), "has shells 37");
+    EXPECT_EQ(answer.given, (std::vector<Span>{{2, 5}}));  // USER shells ASSISTANT
+    EXPECT_EQ(answer.ids.back(), TextEncoder::eos);
+}
+
+TEST(TextEncoder, SpansOfPiecesAreThoseOfTheirLetters) {
+    const TextEncoder encoder =
+        TextEncoder::from_pieces(train_sentencepiece(kTexts, {.vocabulary_size = 30, .kind = "char"}));
+    const std::string answer = "Mia has 37 shells.";
+    const auto ids = encoder.answer_ids(answer);
+    const auto spans = encoder.token_spans(answer, {{4, 10, "what"}, {11, 18, "whom"}});
+    const auto text_of = [&](const LabelledSpan& span) {
+        return trim(encoder.text(std::span(ids).subspan(static_cast<std::size_t>(span.begin),
+                                                        static_cast<std::size_t>(span.end - span.begin))));
+    };
+    EXPECT_EQ(text_of(spans.at(0)), "has 37");
+    EXPECT_EQ(text_of(spans.at(1)), "shells.");
+    EXPECT_EQ(spans[1].end, static_cast<std::int64_t>(ids.size()));  // the end token too
 }
 
 TEST(TextEncoder, NamesWhatItDoesNotKnow) {
