@@ -18,9 +18,9 @@ double length_controlled_overlap(const std::string& answer, const std::string& p
     double shared = 0;
     for (const std::string& word : own)
         if (left[word]-- > 0) ++shared;
-    const auto lengths = std::minmax(static_cast<double>(own.size()), static_cast<double>(wanted.size()));
+    const auto length = static_cast<double>(own.size()), other = static_cast<double>(wanted.size());
     // F1 is 2 shared / (own + wanted).
-    return 2 * shared / (lengths.first + lengths.second) * lengths.first / lengths.second;
+    return 2 * shared / (length + other) * std::min(length, other) / std::max(length, other);
 }
 
 double length_rule(const RuledAnswer& a, const RuledAnswer& b, const std::string& preferred,

@@ -90,7 +90,9 @@ void add_tokenize(CLI::App& app, TokenizeArguments& arguments) {
 void add_validate(CLI::App& app, ValidateArguments& arguments, int& code) {
     CLI::App* validate =
         app.add_subcommand("validate", "find what is wrong with a data file before training");
-    validate->add_option("file", arguments.file, "JSON lines: preferences, conversations, math problems or Linvox's records")
+    validate
+        ->add_option("file", arguments.file,
+                     "JSON lines: preferences, conversations, math problems or Linvox's records")
         ->required();
     validate->add_option("--fix", arguments.fix,
                          "write a copy with everything repaired that is safe to repair");

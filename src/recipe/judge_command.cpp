@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <map>
 #include <nlohmann/json.hpp>
+#include <set>
 #include <utility>
 
 #include "src/base/error.h"
@@ -80,8 +81,11 @@ std::vector<double> ask_command(const std::string& command, const std::vector<Ju
     const std::filesystem::path kept_file = folder / "verdicts.jsonl";
     Verdicts verdicts = read_kept(kept_file);
     std::vector<const JudgeRequest*> asked;
-    for (const JudgeRequest& request : requests)
-        if (!verdicts.contains(key_of(command, request))) asked.push_back(&request);
+    std::set<std::string> fresh;  // two models may have given the same answers
+    for (const JudgeRequest& request : requests) {
+        const std::string key = key_of(command, request);
+        if (!verdicts.contains(key) && fresh.insert(key).second) asked.push_back(&request);
+    }
     if (!asked.empty()) {
         const ShellFiles files{folder / "ask.jsonl", folder / "answers.txt", folder / "stderr.txt"};
         JsonLinesWriter writer(files.in, JsonLinesWriter::Mode::whole);

@@ -16,9 +16,9 @@ struct JudgeRequest {
 double read_verdict(const std::string& line, const std::string& id);
 
 /// Verdicts in the order of the requests. In `folder`: ask.jsonl, answers.txt and stderr.txt of the last
-/// call, and verdicts.jsonl with all that was ever answered, which is not asked again. DataError naming
-/// command and line when it fails, takes too long, gives too few or too many lines or one that is no verdict;
-/// what came before is kept.
+/// call, and verdicts.jsonl with all that was ever answered, which is not asked again; equal
+/// requests are asked once. DataError naming command and line when it fails, takes too long, gives too few or
+/// too many lines or one that is no verdict; what came before is kept.
 std::vector<double> ask_command(const std::string& command, const std::vector<JudgeRequest>& requests,
                                 const std::filesystem::path& folder, double timeout_s);
 

@@ -203,5 +203,76 @@ TEST(CheckpointRecipe, StagesWithoutWeightsAreSkippedWhenOnlyWeightsChange) {
         EXPECT_THAT(again, HasSubstr(std::string("[") + stage + "] done in"));
 }
 
+/// UniTTS's conversations: two exchanges whose answers mix text and codes, in the data's own form.
+json spoken_talk(int number, bool good) {
+    const auto said = [](const char* role, const std::string& text) {
+        return json{{"role", role}, {"name", ""}, {"content_list", {{{"type", "text"}, {"content", text}}}}};
+    };
+    const auto spoken = [&](int turn) {
+        return json{{"role", "assistant"},
+                    {"cal_loss", turn > 0},
+                    {"content_list",
+                     {{{"type", "audio"},
+                       {"content", "<|audio|>"},
+                       {"audio_infos", {{"audio_tokens", codes(unitts(), number + turn, good)}}}}}}};
+    };
+    return {said("user", "say " + std::to_string(number)), spoken(0), said("user", "again"), spoken(1)};
+}
+
+TEST(CheckpointDialogues, SeveralTurnsAndSpansTrainInOneRecipe) {
+    const fs::path folder = test_folder(), model = write_speech_model(folder, unitts());
+    std::string pairs, talks;
+    for (int i = 0; i < 20; ++i) {
+        const json good = spoken_talk(i, true), bad = spoken_talk(i, false);
+        pairs += json{{"prompt", json::array({good[0]})},
+                      {"chosen", json::array({good[1], good[2], good[3]})},
+                      {"rejected", json::array({bad[1], bad[2], bad[3]})}}
+                     .dump() +
+                 "\n";
+        talks += json{{"task", "talk"}, {"dialog", good.dump()}}.dump() + "\n";
+    }
+    write_text(folder / "pairs.jsonl", pairs);
+    write_text(folder / "talks.jsonl", talks);
+    const std::string command =
+        "run " LINVOX_SOURCE_DIR "/recipes/checkpoint/unitts.toml --set data.valid_share=0.2" +
+        std::string(" --set model.start=") + model.string() +
+        " --set data.manifest=" + (folder / "pairs.jsonl").string() + " --run " + (folder / "run").string();
+    const std::string sft =
+        " --set sft.steps=2 --set sft.dropout=0 --set data.dialogues=" + (folder / "talks.jsonl").string();
+    const Outcome outcome = linvox(command + sft);
+    ASSERT_EQ(outcome.code, 0) << outcome.output;
+    EXPECT_THAT(outcome.output, HasSubstr("pairs.accuracy"));
+    // The first turn is marked as not learned: its codes are given, and so is what the user says behind it.
+    const std::string records = read_text(folder / "run/stages/pairs/pairs.train.jsonl");
+    const json first = json::parse(records.substr(
+        records.find('\n') + 1, records.find('\n', records.find('\n') + 1) - records.find('\n') - 1));
+    ASSERT_EQ(first["chosen_given"].size(), 1U);
+    EXPECT_EQ(first["chosen_given"][0][0], 0);
+    EXPECT_GT(first["chosen_given"][0][1], 6);
+    EXPECT_LT(first["chosen_given"][0][1], first["chosen_ids"].size());
+    const Outcome none = linvox(command + sft + " --set 'data.turns=\"5\"'");
+    EXPECT_EQ(none.code, 2);
+    EXPECT_THAT(none.output, HasSubstr("pairs.jsonl:1: none of the assistant's turns"));
+    std::string ids;
+    for (int i = 0; i < 20; ++i) {
+        const json span = {{"begin", 0}, {"end", 2}, {"label", "plan"}},
+                   rest = {{"begin", 2}, {"end", 4}, {"label", "text"}};
+        ids += json{{"prompt_ids", {5 + i, 6}},
+                    {"chosen_ids", {20, 21, 22, 23}},
+                    {"rejected_ids", {24, 21, 25, 23}},
+                    {"chosen_spans", {span, rest}},
+                    {"rejected_spans", {span, rest}}}
+                   .dump() +
+               "\n";
+    }
+    write_text(folder / "pairs.jsonl", ids);
+    const Outcome spans = linvox(command + " --set 'data.spans=[\"plan\",\"text\"]'");
+    ASSERT_EQ(spans.code, 0) << spans.output;
+    EXPECT_THAT(read_text(folder / "run/stages/pairs/pairs.train.jsonl"), HasSubstr("given text"));
+    const Outcome unnamed = linvox(command);
+    EXPECT_EQ(unnamed.code, 2);
+    EXPECT_THAT(unnamed.output, HasSubstr("pairs.jsonl:1: the answers have spans"));
+}
+
 }  // namespace
 }  // namespace linvox::test

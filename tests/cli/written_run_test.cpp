@@ -272,6 +272,7 @@ spans = ["plan", "text"]
 test_share = 0.2
 pieces = 60
 [answer.sampling]
+temperature = 1.0
 max_tokens = 12
 [sft]
 steps = 12
@@ -280,7 +281,10 @@ evaluate_every = 6
 [judge]
 kind = "command"
 command = "sed 's/.*/tie/'"
-)" + kModel);
+)" + kModel + R"(
+[align.optimiser]
+learning_rate = 0.02
+)");  // the two models must answer differently: equal answers are no question to a judge
     return folder / "recipe.toml";
 }
 

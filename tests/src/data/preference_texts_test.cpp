@@ -135,7 +135,9 @@ TEST(PreferenceTexts, SpansCountCharactersOfTheText) {
     };
     const auto record = [&](const json& chosen, const json& rejected) {
         return json{{"prompt", "p"},
-                    {"chosen", "n\xC3\xA9e so"},
+                    {"chosen",
+                     "n\xC3\xA9"
+                     "e so"},
                     {"rejected", {"abc", "de"}},
                     {"chosen_spans", chosen},
                     {"rejected_spans", rejected}};
@@ -147,13 +149,13 @@ TEST(PreferenceTexts, SpansCountCharactersOfTheText) {
                 ElementsAre(LabelledSpan{0, 3, "plan"}, LabelledSpan{4, 6, "text"}));
     EXPECT_THAT(pair.rejected_details.at(1).spans, ElementsAre(LabelledSpan{1, 2, "plan"}));
     const auto bad = [&](const json& chosen) { return refusal(record(chosen, two)); };
-    EXPECT_THAT(bad({span(0, 7, "plan")}),
+    EXPECT_THAT(bad(json::array({span(0, 7, "plan")})),
                 HasSubstr("chosen_spans[0] = [0, 7) must be non-empty, behind the span "
                           "before it and within the 6 characters"));
     EXPECT_THAT(bad({span(2, 4, "plan"), span(3, 5, "text")}), HasSubstr("chosen_spans[1]"));
-    EXPECT_THAT(bad({span(3, 3, "plan")}), HasSubstr("non-empty"));
-    EXPECT_THAT(bad({span(0, 1, "")}), HasSubstr("name the span"));
-    EXPECT_THAT(bad({span(0, 1, "whole")}), HasSubstr("stands for the answer"));
+    EXPECT_THAT(bad(json::array({span(3, 3, "plan")})), HasSubstr("non-empty"));
+    EXPECT_THAT(bad(json::array({span(0, 1, "")})), HasSubstr("name the span"));
+    EXPECT_THAT(bad(json::array({span(0, 1, "whole")})), HasSubstr("stands for the answer"));
     EXPECT_THAT(bad(json::array({json{{"begin", 0}, {"end", 1}}})), HasSubstr("and nothing else"));
     EXPECT_THAT(bad("plan"), HasSubstr("must be a list of spans, found string"));
     EXPECT_THAT(refusal(record(one, json::array({two[0]}))), HasSubstr("for each of the 2 rejected answers"));

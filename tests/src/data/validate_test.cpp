@@ -78,10 +78,12 @@ TEST(Validate, SpansAreLookedAt) {
     };
     EXPECT_THAT(found_in(line(plan, other.substr(0, 23) + R"("label": "plan"})"), words), IsEmpty());
     EXPECT_THAT(found_in(line(cut, cut), words), ElementsAre("span-cuts-token:1"));
-    EXPECT_THAT(found_in(R"({"prompt": "Why?", "chosen": "So.</s>", "rejected": "No.", "chosen_spans": [)" +
-                         R"({"begin": 0, "end": 2, "label": "plan"}], "rejected_spans": [)" +
-                         other.substr(0, 23) + R"("label": "plan"}]})"),
-                ElementsAre("double-marks:1", "bad-span:1"));
+    EXPECT_THAT(
+        found_in(
+            std::string(R"({"prompt": "Why?", "chosen": "So.</s>", "rejected": "No.", "chosen_spans": [)") +
+            R"({"begin": 0, "end": 2, "label": "plan"}], "rejected_spans": [)" + other.substr(0, 23) +
+            R"("label": "plan"}]})"),
+        ElementsAre("double-marks:1", "bad-span:1"));
 }
 
 TEST(Validate, ConversationsHaveFindingsOfTheirOwn) {

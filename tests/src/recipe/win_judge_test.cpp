@@ -31,7 +31,7 @@ fs::path fresh_folder() {
 std::vector<JudgePair> pairs() {
     return {{"lpo", "p.0", "Well?", "no", "yes", "yes"},
             {"lpo", "q.0", "Well?", "no", "no", "yes"},
-            {"lpo", "r.0", "Well?", "yes", "no", "yes"}};
+            {"lpo", "r.0", "Really?", "yes", "no", "yes"}};
 }
 
 /// Prefers "yes" wherever it stands.
@@ -90,6 +90,17 @@ TEST(WinJudge, AFailingCommandEndsTheRunAndKeepsWhatItSaid) {
     EXPECT_EQ(judged[2].scores, (std::vector<double>{0, 0}));
     const std::string asked = read_file(folder / "asked");
     EXPECT_EQ(std::count(asked.begin(), asked.end(), '\n'), 1);
+}
+
+TEST(WinJudge, EqualQuestionsAreAskedOnce) {
+    const fs::path folder = fresh_folder();
+    std::vector<JudgePair> twice = pairs();
+    twice.push_back(twice[0]);
+    twice.back().system = "dpo";
+    const auto judged = judge_all({.kind = "command", .command = kFair}, twice, folder);
+    EXPECT_EQ(judged[3].scores, (std::vector<double>{1, 1}));
+    const std::string asked = read_file(folder / "ask.jsonl");
+    EXPECT_EQ(std::count(asked.begin(), asked.end(), '\n'), 4);
 }
 
 TEST(WinJudge, VerdictsAreReadStrictly) {
