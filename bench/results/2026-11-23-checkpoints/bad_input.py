@@ -47,7 +47,7 @@ def tokenizer(model, change):
 
 class Boom:
     def __reduce__(self):
-        return (open, ("/tmp/verify/pickle-was-run", "w"))
+        return (open, ("pickle-was-run", "w"))
 
 
 def pickled(model):
@@ -127,4 +127,4 @@ for name, spoil in CASES.items():
             said.add(message)
         if [p for p in left if p != "run/config.toml"]:
             print("      left:", [p for p in left if p != "run/config.toml"])
-print("pickle was run:", pathlib.Path("/tmp/verify/pickle-was-run").exists(), "; not as wanted:", bad, "of", len(CASES))
+print("pickle was run:", pathlib.Path("pickle-was-run").exists(), "; not as wanted:", bad, "of", len(CASES))
