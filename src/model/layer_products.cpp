@@ -128,24 +128,27 @@ PassDtypes pass_dtypes(const Decoder& decoder, Compute compute) {
 }
 
 at::Tensor project(const Projections& projections, const at::Tensor& x_TI, const DropoutSite& dropout) {
-    const bool scaled = projections.gain.defined();
     const std::optional<at::Tensor> bias =
         projections.bias.defined() ? std::optional(projections.bias) : std::nullopt;
     const bool one = projections.weights.size() == 1;
     at::Tensor y_TO;
     if (one) {
-        y_TO = at::linear(x_TI, projections.weights[0], scaled ? std::nullopt : bias);
+        y_TO = at::linear(x_TI, projections.weights[0], bias);
     } else {
         std::vector<at::Tensor> outputs;
         for (const at::Tensor& weight : projections.weights) outputs.push_back(at::linear(x_TI, weight));
         y_TO = at::cat(outputs, 1);
-        if (bias && !scaled) y_TO = y_TO + *bias;
+        if (bias) y_TO = y_TO + *bias;
     }
+    at::Tensor low_TO;
     if (projections.lora_a.defined())
-        y_TO = y_TO + adapter_output(projections, x_TI, dropout).to(y_TO.scalar_type());
-    if (!scaled) return y_TO;
-    y_TO = y_TO * projections.gain;
-    return bias ? y_TO + *bias : y_TO;
+        low_TO = adapter_output(projections, x_TI, dropout).to(y_TO.scalar_type());
+    if (projections.gain.defined()) {
+        // Added to the base's result, as in PEFT: a gain of 1 changes no bit, however the bias rounds.
+        const at::Tensor bare_TO = bias ? y_TO - *bias : y_TO;
+        return y_TO + (bare_TO * (projections.gain - 1) + low_TO * projections.gain);
+    }
+    return low_TO.defined() ? y_TO + low_TO : y_TO;
 }
 
 std::vector<at::Tensor> LayerProducts::list() const {

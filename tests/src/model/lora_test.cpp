@@ -78,6 +78,20 @@ TEST(Lora, AFreshAdapterChangesNoBit) {
     }
 }
 
+TEST(Lora, AFreshAdapterChangesNoBitOfABfloat16PassEither) {
+    const PackedBatch batch = pack_records(mixed_records(8, 37), true);
+    const ForwardOptions narrow{.compute = Compute::bfloat16};
+    for (const char* kind : kKinds) {
+        // Large biases, as Qwen2's: added before rounding or behind it makes a difference.
+        const Decoder base = lively_decoder(small_config("qwen2"), 5, at::kFloat);
+        Decoder decoder = base;
+        add_lora(decoder, adapter_of(kind), 7);
+        const at::NoGradGuard no_grad;
+        EXPECT_TRUE(at::equal(decoder_hidden(decoder, batch, narrow), decoder_hidden(base, batch, narrow)))
+            << kind;
+    }
+}
+
 TEST(Lora, TakenOffItIsTheBaseWithoutACopy) {
     const Decoder decoder = adapted("qwen3", "dora"), base = without_lora(decoder);
     EXPECT_FALSE(base.has_lora());
