@@ -45,6 +45,7 @@ struct Decoder {
 enum class Compute {
     as_weights,  // the weights' own dtype
     bfloat16,    // weights are cast once per call; gradients land in the weights' own dtype
+    float64,     // likewise, a layer at a time: a check against exact arithmetic without an exact model
 };
 
 struct ForwardOptions {

@@ -27,9 +27,10 @@ struct Part {
     const LoraPair* pair;
 };
 
-/// Adapters compute in their own dtype, or in the pass's where that narrows everything.
+/// Adapters compute in their own dtype, or in the pass's where that narrows or widens everything.
 at::ScalarType lora_dtype(const LoraPair& pair, const PassDtypes& dtypes) {
-    return dtypes.residual == dtypes.product ? pair.a_RI.scalar_type() : dtypes.product;
+    const bool as_weights = dtypes.residual == dtypes.product && dtypes.product != at::kDouble;
+    return as_weights ? pair.a_RI.scalar_type() : dtypes.product;
 }
 
 at::Tensor gain_of(const Part& part, double scale) {
@@ -123,6 +124,7 @@ PassDtypes pass_dtypes(const Decoder& decoder, Compute compute) {
     at::ScalarType own = weight.scalar_type();
     if (own == at::kHalf && weight.is_cpu()) own = at::kFloat;  // no CPU kernels for it
     if (compute == Compute::as_weights) return {own, own};
+    if (compute == Compute::float64) return {at::kDouble, at::kDouble};
     LINVOX_REQUIRE(own != at::kDouble, UserError, "a float64 model computes in float64; leave bfloat16 off");
     return {own, at::kBFloat16};
 }

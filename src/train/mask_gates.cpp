@@ -6,8 +6,11 @@
 #include <ATen/ops/empty.h>
 #include <ATen/ops/equal.h>
 #include <ATen/ops/gather.h>
-#include <ATen/ops/log_softmax.h>
+#include <ATen/ops/index_select.h>
+#include <ATen/ops/logsumexp.h>
 #include <ATen/ops/matmul.h>
+#include <ATen/ops/stack.h>
+#include <ATen/ops/tensor.h>
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -199,8 +202,23 @@ GateCheck check_order(const MaskProbe& probe, Members members, const std::vector
                   "relative change of a score when the records stand in another order");
 }
 
-/// One whole sequence in float64, every logit at once: no packing, no chunks, no shared prompt.
-double oracle_sum(const Decoder& decoder64, const SequenceGroup& group, const TokenSequence& answer,
+/// logsumexp of every row's logits and the logits [T] of `column_T`, float64. The head is cast a part at a
+/// time: whole, it may be larger than all that training takes.
+std::pair<at::Tensor, at::Tensor> oracle_logits(const at::Tensor& hidden_TD, const at::Tensor& head_RD,
+                                                const at::Tensor& column_T) {
+    constexpr std::int64_t kPart = 16384;
+    std::vector<at::Tensor> sums;
+    for (std::int64_t first = 0; first < head_RD.size(0); first += kPart) {
+        const at::Tensor part_PD =
+            head_RD.slice(0, first, std::min(first + kPart, head_RD.size(0))).to(at::kDouble);
+        sums.push_back(at::logsumexp(hidden_TD.matmul(part_PD.t()), 1));
+    }
+    return {at::logsumexp(at::stack(sums), 0),
+            (hidden_TD * head_RD.index_select(0, column_T).to(at::kDouble)).sum(1)};
+}
+
+/// One whole sequence in float64: no packing, no shared prompt, none of the scoring kernels.
+double oracle_sum(const Decoder& policy, const SequenceGroup& group, const TokenSequence& answer,
                   const ScoreConfig& score) {
     std::vector<std::int64_t> ids(group.prompt_ids.begin(), group.prompt_ids.end());
     const auto prompt = static_cast<std::int64_t>(ids.size());
@@ -211,25 +229,24 @@ double oracle_sum(const Decoder& decoder64, const SequenceGroup& group, const To
     std::copy(ids.begin(), ids.end(), whole.ids_T.mutable_data_ptr<std::int64_t>());
     whole.position_T = at::arange(length, at::TensorOptions().dtype(at::kLong));
     whole.segments = {{0, length, 0, 0}};
-    const at::Tensor logits_TR =
-        decoder_hidden(decoder64, whole).matmul(softmax_rows(head_weight(decoder64), score.softmax).t());
-    const at::Tensor logprobs_TR = at::log_softmax(logits_TR, 1).contiguous();
-    const at::Tensor column_T = softmax_columns(whole.ids_T, score.softmax);
-    const double* values = logprobs_TR.const_data_ptr<double>();
-    const auto* column = column_T.const_data_ptr<std::int64_t>();
-    double sum = 0.0;
+    const at::Tensor hidden_TD = decoder_hidden(policy, whole, {.compute = Compute::float64});
+    std::vector<std::int64_t> scored;
     for (std::int64_t t = prompt; t < length; ++t)
-        if (!is_given(answer, static_cast<std::int32_t>(t - prompt)))
-            sum += values[(t - 1) * logprobs_TR.size(1) + column[t]];
-    return sum;
+        if (!is_given(answer, static_cast<std::int32_t>(t - prompt))) scored.push_back(t);
+    if (scored.empty()) return 0.0;
+    const at::Tensor scored_N = at::tensor(scored, at::kLong).to(hidden_TD.device());
+    const at::Tensor label_N =
+        softmax_columns(whole.ids_T.to(hidden_TD.device()).index_select(0, scored_N), score.softmax);
+    const auto [lse_N, logit_N] = oracle_logits(hidden_TD.index_select(0, scored_N - 1),
+                                                softmax_rows(head_weight(policy), score.softmax), label_N);
+    return (logit_N - lse_N).sum().item<double>();
 }
 
 /// The first and the last answer of the first record.
 GateCheck check_oracle(const MaskProbe& probe, const SequenceGroup& group,
                        const std::vector<double>& before) {
-    const Decoder decoder64 = cast_decoder(probe.policy(), at::kDouble);
-    const double first = oracle_sum(decoder64, group, group.answers.front(), probe.score());
-    const double last = oracle_sum(decoder64, group, group.answers.back(), probe.score());
+    const double first = oracle_sum(probe.policy(), group, group.answers.front(), probe.score());
+    const double last = oracle_sum(probe.policy(), group, group.answers.back(), probe.score());
     const double gap =
         before.size() < group.answers.size()
             ? std::numeric_limits<double>::infinity()
