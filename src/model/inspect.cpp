@@ -177,7 +177,8 @@ MemoryEstimate estimate_memory(const ModelConfig& config, std::int64_t tokens, s
     // Kept for backward per token and layer: residual stream and its norm twice; queries, keys and values
     // (again under qk_norm); attention's result; gate, up and their product.
     std::int64_t floats = 4 * D + (Q + 2 * K) * (config.qk_norm ? 3 : 1) + Q + 3 * F;
-    if (rank > 0) floats += 4 * rank;
+    // With adapters the frozen projections' own results count too: measured (bench/results/*-checkpoints).
+    if (rank > 0) floats += 4 * rank + (Q + 2 * K) + 2 * F;
     estimate.activations = config.num_layers * tokens * floats * 4;
     const std::int64_t all = scored * config.vocab_size * 4;
     estimate.logits = 2 * std::min(all, kLogits);

@@ -1,5 +1,6 @@
 // The decoder against a plain loop in double, against transformers, and against itself in other layouts.
 #include "src/model/decoder.h"
+#include "src/model/lora.h"
 
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/equal.h>
@@ -189,6 +190,20 @@ TEST(Decoder, Bfloat16WeightsAreAsExactAsInTransformers) {
         EXPECT_GT(error, 0.0);
         EXPECT_LT(error, 1.25 * golden.mean_error) << golden.architecture;
     }
+}
+
+TEST(Decoder, Float64ComputeIsThatOfAFloat64Model) {
+    Decoder decoder = make_decoder(small_config("qwen3"), 1);
+    LoraConfig lora;
+    lora.rank = 2;
+    add_lora(decoder, lora, 3);
+    visit_lora(decoder, [](const std::string&, at::Tensor& tensor) { tensor.add_(0.01); });  // B is zero
+    const PackedBatch batch = pack_records(mixed_records(8, 37), true);
+    const at::Tensor cast = decoder_hidden(cast_decoder(decoder, at::kDouble), batch);
+    const at::Tensor computed = decoder_hidden(decoder, batch, {.compute = Compute::float64});
+    EXPECT_EQ(computed.scalar_type(), at::kDouble);
+    EXPECT_TRUE(computed.equal(cast));
+    EXPECT_FALSE(computed.equal(decoder_hidden(decoder, batch).to(at::kDouble)));
 }
 
 /// The hidden states of the scored rows, and the gradients of all weights of their sum of squares.
