@@ -23,6 +23,13 @@ PairResult pairs_with_role(const CandidateFile& file, Role role, const PairConfi
 
 }  // namespace
 
+/// Damaged ones too: the counts of the report leave them out.
+static std::size_t pair_count(const std::vector<PreferenceRecord>& records) {
+    std::size_t pairs = 0;
+    for (const PreferenceRecord& record : records) pairs += record.rejected.size();
+    return pairs;
+}
+
 void write_judged_pairs(const StageContext& context, const CandidateFile& file,
                         const StructureCheck& structure) {
     write_candidates(context.folder / "judged.jsonl", file);
@@ -36,8 +43,8 @@ void write_judged_pairs(const StageContext& context, const CandidateFile& file,
                    training.counts.prompts_read, (context.folder / "pair_report.txt").string());
     write_preferences(context.folder / "pairs.train.jsonl", {file.header, training.records, true});
     write_preferences(context.folder / "pairs.watch.jsonl", {file.header, watch.records, true});
-    log_line(fmt::format("  {} pairs from {} prompts (held-out pairs: {})", training.counts.pairs_kept,
-                         training.counts.prompts_read, watch.counts.pairs_kept));
+    log_line(fmt::format("  {} pairs from {} prompts (held-out pairs: {})", pair_count(training.records),
+                         training.counts.prompts_read, pair_count(watch.records)));
 }
 
 }  // namespace linvox
