@@ -21,14 +21,14 @@ PairResult pairs_with_role(const CandidateFile& file, Role role, const PairConfi
     return build_pairs(group, config, structure);
 }
 
-}  // namespace
-
 /// Damaged ones too: the counts of the report leave them out.
-static std::size_t pair_count(const std::vector<PreferenceRecord>& records) {
+std::size_t pair_count(const std::vector<PreferenceRecord>& records) {
     std::size_t pairs = 0;
     for (const PreferenceRecord& record : records) pairs += record.rejected.size();
     return pairs;
 }
+
+}  // namespace
 
 void write_judged_pairs(const StageContext& context, const CandidateFile& file,
                         const StructureCheck& structure) {
