@@ -12,7 +12,7 @@
 #include "src/data/pack.h"
 #include "src/model/decoder.h"
 #include "src/model/lora_weights.h"
-#include "src/model/score.h"
+#include "src/model/softmax_range.h"
 #include "src/train/trainer.h"
 
 namespace linvox {
@@ -55,9 +55,5 @@ struct SftData {
 /// train.jsonl values: loss (nats per scored token), grad_norm, learning_rate, num_tokens (scored, so far);
 /// eval_loss and eval_perplexity of the validation examples.
 TrainResult train_sft(Decoder& decoder, const SftData& data, const SftConfig& config, const TrainRun& run);
-
-/// Mean nats per scored token over `groups`; no gradients, no dropout.
-double validation_loss(const Decoder& decoder, const std::vector<SequenceGroup>& groups,
-                       const ScoreConfig& score, std::int64_t token_budget);
 
 }  // namespace linvox

@@ -10,6 +10,7 @@
 #include "src/model/lora.h"
 #include "src/model/model_directory.h"
 #include "src/model/torch_compat.h"
+#include "src/train/sft_source.h"
 #include "tests/src/train/toy_model.h"
 
 namespace linvox {
@@ -203,6 +204,39 @@ TEST(Sft, ActivationCheckpointingChangesNoBitWithDropoutOn) {
     EXPECT_EQ(plain.losses, checkpointed.losses);
     EXPECT_TRUE(at::equal(a.layers[0].gate_weight_FD, b.layers[0].gate_weight_FD));
     EXPECT_TRUE(at::equal(a.embedding_VD, b.embedding_VD));
+}
+
+TEST(Sft, AStepInSmallerPartsIsTheSameStep) {
+    SftConfig config = config_of(1);
+    config.dropout = 0.0;
+    config.accumulate = 2;
+    const SftData data = data_of();
+    const Decoder decoder = toy::decoder();
+    SftSource source(decoder, data, config);
+    source.begin_epoch(0);
+    const auto step = [&] {
+        double loss = 0.0, weight = 0.0;
+        for (std::int64_t micro = 0; micro < source.micro_count(1); ++micro) {
+            const MicroResult part = source.forward(1, micro, 1);
+            loss += part.loss_sum.item<double>();
+            weight += part.weight;
+        }
+        return std::pair(loss, weight);
+    };
+    const auto [loss, weight] = step();
+    std::int64_t before = source.micro_count(1);
+    ASSERT_EQ(before, 2);
+    while (source.split()) {
+        EXPECT_GT(source.micro_count(1), before);
+        before = source.micro_count(1);
+        const auto [split_loss, split_weight] = step();
+        EXPECT_NEAR(split_loss, loss, 1e-3);
+        EXPECT_EQ(split_weight, weight);
+    }
+    EXPECT_GT(before, 4);
+    for (std::int64_t micro = 0; micro < before; ++micro) EXPECT_EQ(source.record_ids(1, micro).size(), 1U);
+    source.after_step();
+    EXPECT_EQ(source.state().at("num_tokens").item<double>(), weight);  // of the last attempt alone
 }
 
 }  // namespace
