@@ -63,7 +63,7 @@ void add_memory_lines(std::string& text, const json& facts) {
     const json& m = facts["memory"];
     text += fmt::format(
         "memory        of a micro-batch of {} with prompts of {} and answers of {} tokens, float32 "
-        "products\n",
+        "products; the program's own files come on top\n",
         m["batch"].dump(), m["prompt"].dump(), m["answer"].dump());
     const auto line = [&](const std::string& what, const json& e) {
         text +=
