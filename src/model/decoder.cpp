@@ -1,7 +1,9 @@
 #include "src/model/decoder.h"
 
 #include <ATen/TensorOperators.h>
+#include <ATen/core/grad_mode.h>
 #include <ATen/ops/embedding.h>
+#include <ATen/ops/zeros_like.h>
 #include <fmt/format.h>
 
 #include "src/base/error.h"
@@ -37,6 +39,18 @@ std::shared_ptr<const AttentionPlan> attention_plan(const ModelConfig& config, c
     return plan;
 }
 
+at::Tensor embedding_rows(const at::Tensor& embedding_VD, const at::Tensor& ids_T, bool gradient_in_place) {
+    if (!gradient_in_place || !at::GradMode::is_enabled() || !embedding_VD.requires_grad())
+        return at::embedding(embedding_VD, ids_T);
+    at::Tensor rows_TD = at::embedding(embedding_VD.detach(), ids_T).requires_grad_(true);
+    rows_TD.register_hook([embedding_VD, ids_T](const at::Tensor& grad_TD) {
+        at::Tensor& sum_VD = embedding_VD.mutable_grad();
+        if (!sum_VD.defined()) sum_VD = at::zeros_like(embedding_VD.detach());
+        sum_VD.index_add_(0, ids_T, grad_TD);
+    });
+    return rows_TD;
+}
+
 constexpr std::uint64_t kLoraPlaces = 1 << 20;  // dropout places behind those of the layers
 
 struct LayerPass {
@@ -58,8 +72,8 @@ std::pair<at::Tensor, at::Tensor> layer_forward(const at::Tensor& x_TD, const at
     const at::Tensor attention_TD = project(layer.o, packed_attention(qkv_TW, pass.plan), pass.lora_site(1));
     const auto [x_mid, y_mid] =
         residual_norm(x_TD, attention_TD, layer.post_norm, pass.epsilon, pass.attention_dropout);
-    const at::Tensor inner_TF = swiglu(project(layer.gate_up, y_mid, pass.lora_site(2)));
-    const at::Tensor mlp_TD = project(layer.down, inner_TF, pass.lora_site(3));
+    const at::Tensor gate_up_TW = project(layer.gate_up, y_mid, pass.lora_site(2));
+    const at::Tensor mlp_TD = project_swiglu(layer.down, gate_up_TW, pass.lora_site(3));
     return residual_norm(x_mid, mlp_TD, layer.next_norm, pass.epsilon, pass.mlp_dropout);
 }
 
@@ -90,7 +104,8 @@ at::Tensor decoder_hidden(const Decoder& decoder, const PackedBatch& batch, cons
         return DropoutSite{options.dropout, options.dropout_seed, place};
     };
     const at::Tensor embedded_TD =
-        at::embedding(decoder.embedding_VD, batch.ids_T.to(device)).to(dtypes.product);
+        embedding_rows(decoder.embedding_VD, batch.ids_T.to(device), options.embedding_gradient_in_place)
+            .to(dtypes.product);
     auto [x_TD, y_TD] = residual_norm({}, embedded_TD, decoder.layers[0].input_norm_D.to(dtypes.residual),
                                       config.rms_norm_eps, site(0));
     for (std::size_t i = 0; i < decoder.layers.size(); ++i) {

@@ -170,15 +170,14 @@ MemoryEstimate estimate_memory(const ModelConfig& config, std::int64_t tokens, s
     // Adapters on all seven projections: rank times inputs and outputs of each.
     if (rank > 0) trained = config.num_layers * rank * (D + Q + 2 * (D + K) + (Q + D) + 3 * (D + F));
     estimate.weights = (count.total() + (rank > 0 ? trained : 0)) * 4;
-    // Joined copies of query, key, value and of gate, up live until backward when they are trained.
-    if (rank == 0) estimate.weights += config.num_layers * ((Q + 2 * K) * D + 2 * F * D) * 4;
     estimate.gradients = trained * 4;
     estimate.optimiser = trained * 8;
     // Kept for backward per token and layer: residual stream and its norm twice; queries, keys and values
-    // (again under qk_norm); attention's result; gate, up and their product.
-    std::int64_t floats = 4 * D + (Q + 2 * K) * (config.qk_norm ? 3 : 1) + Q + 3 * F;
-    // With adapters the frozen projections' own results count too: measured (bench/results/*-checkpoints).
-    if (rank > 0) floats += 4 * rank + (Q + 2 * K) + 2 * F;
+    // (again under qk_norm); attention's result; gate and up.
+    std::int64_t floats = 4 * D + (Q + 2 * K) * (config.qk_norm ? 3 : 1) + Q + 2 * F;
+    // With adapters the product of gate and up is kept, and the frozen projections' own results count too:
+    // measured (bench/results/*-checkpoints).
+    if (rank > 0) floats += 4 * rank + (Q + 2 * K) + 3 * F;
     estimate.activations = config.num_layers * tokens * floats * 4;
     const std::int64_t all = scored * config.vocab_size * 4;
     estimate.logits = 2 * std::min(all, kLogits);

@@ -189,30 +189,12 @@ struct AttentionFunction : Function<AttentionFunction> {
 
 struct SwiGluFunction : Function<SwiGluFunction> {
     static at::Tensor forward(AutogradContext* context, const at::Tensor& gate_up) {
-        const std::int64_t rows = gate_up.size(0), width = gate_up.size(1) / 2;
-        at::Tensor out = at::empty({rows, width}, gate_up.options());
-        for_dtype(gate_up.scalar_type(), [&](auto zero) {
-            using T = decltype(zero);
-            const SwiGlu<T> job{width, input_pointer<T>(gate_up), out.mutable_data_ptr<T>()};
-            parallel_ranges(rows, kRowGrain,
-                            [&](std::int64_t begin, std::int64_t end) { swiglu_forward(job, begin, end); });
-        });
         context->save_for_backward({gate_up});
-        return out;
+        return swiglu_values(gate_up);
     }
 
     static variable_list backward(AutogradContext* context, variable_list grads) {
-        const at::Tensor gate_up = context->get_saved_variables()[0];
-        const at::Tensor grad_out = grads[0].contiguous();
-        at::Tensor grad_gate_up = at::empty_like(gate_up);
-        for_dtype(gate_up.scalar_type(), [&](auto zero) {
-            using T = decltype(zero);
-            const SwiGlu<T> job{gate_up.size(1) / 2, input_pointer<T>(gate_up), nullptr,
-                                input_pointer<T>(grad_out), grad_gate_up.mutable_data_ptr<T>()};
-            parallel_ranges(gate_up.size(0), kRowGrain,
-                            [&](std::int64_t begin, std::int64_t end) { swiglu_backward(job, begin, end); });
-        });
-        return {grad_gate_up};
+        return {swiglu_gradient(context->get_saved_variables()[0], grads[0].contiguous())};
     }
 };
 
@@ -285,6 +267,30 @@ at::Tensor packed_attention(const at::Tensor& qkv_TW, const std::shared_ptr<cons
 at::Tensor swiglu(const at::Tensor& gate_up_TW) {
     if (!gate_up_TW.is_cpu()) return swiglu_composite(gate_up_TW);
     return SwiGluFunction::apply(gate_up_TW.contiguous());
+}
+
+at::Tensor swiglu_values(const at::Tensor& gate_up_TW) {
+    const std::int64_t rows = gate_up_TW.size(0), width = gate_up_TW.size(1) / 2;
+    at::Tensor out = at::empty({rows, width}, gate_up_TW.options());
+    for_dtype(gate_up_TW.scalar_type(), [&](auto zero) {
+        using T = decltype(zero);
+        const SwiGlu<T> job{width, input_pointer<T>(gate_up_TW), out.mutable_data_ptr<T>()};
+        parallel_ranges(rows, kRowGrain,
+                        [&](std::int64_t begin, std::int64_t end) { swiglu_forward(job, begin, end); });
+    });
+    return out;
+}
+
+at::Tensor swiglu_gradient(const at::Tensor& gate_up_TW, const at::Tensor& grad_TF) {
+    at::Tensor grad_gate_up = at::empty_like(gate_up_TW);
+    for_dtype(gate_up_TW.scalar_type(), [&](auto zero) {
+        using T = decltype(zero);
+        const SwiGlu<T> job{gate_up_TW.size(1) / 2, input_pointer<T>(gate_up_TW), nullptr,
+                            input_pointer<T>(grad_TF), grad_gate_up.mutable_data_ptr<T>()};
+        parallel_ranges(gate_up_TW.size(0), kRowGrain,
+                        [&](std::int64_t begin, std::int64_t end) { swiglu_backward(job, begin, end); });
+    });
+    return grad_gate_up;
 }
 
 std::vector<at::Tensor> recomputed(const TensorFunction& function, const std::vector<at::Tensor>& inputs) {

@@ -8,10 +8,9 @@
 #include <ATen/ops/zeros.h>
 #include <fmt/format.h>
 
-#include <algorithm>
-
 #include "src/base/error.h"
 #include "src/model/composite_ops.h"
+#include "src/model/joined_linear.h"
 #include "src/model/lora.h"
 
 namespace linvox {
@@ -73,11 +72,10 @@ Projections joined(const std::vector<Part>& parts, const std::vector<at::Tensor>
     Projections projections;
     std::vector<at::Tensor> weights;
     for (const Part& part : parts) weights.push_back(*part.weight);
-    const bool frozen = std::none_of(weights.begin(), weights.end(),
-                                     [](const at::Tensor& weight) { return weight.requires_grad(); });
-    const bool apart = at::GradMode::is_enabled() && frozen;
-    if (!apart && weights.size() > 1) weights = {at::cat(weights)};
-    for (const at::Tensor& weight : weights) projections.weights.push_back(weight.to(dtypes.product));
+    if (at::GradMode::is_enabled())
+        projections.weights = weights;
+    else
+        projections.weights = {(weights.size() > 1 ? at::cat(weights) : weights[0]).to(dtypes.product)};
     if (!biases.empty() && biases[0].defined()) projections.bias = at::cat(biases).to(dtypes.product);
     if (lora) add_adapters(projections, parts, lora->config.scale(), dtypes);
     return projections;
@@ -130,27 +128,24 @@ PassDtypes pass_dtypes(const Decoder& decoder, Compute compute) {
 }
 
 at::Tensor project(const Projections& projections, const at::Tensor& x_TI, const DropoutSite& dropout) {
-    const std::optional<at::Tensor> bias =
-        projections.bias.defined() ? std::optional(projections.bias) : std::nullopt;
-    const bool one = projections.weights.size() == 1;
-    at::Tensor y_TO;
-    if (one) {
-        y_TO = at::linear(x_TI, projections.weights[0], bias);
-    } else {
-        std::vector<at::Tensor> outputs;
-        for (const at::Tensor& weight : projections.weights) outputs.push_back(at::linear(x_TI, weight));
-        y_TO = at::cat(outputs, 1);
-        if (bias) y_TO = y_TO + *bias;
-    }
+    const at::Tensor y_TO = joined_linear(x_TI, projections.weights, projections.bias);
     at::Tensor low_TO;
     if (projections.lora_a.defined())
         low_TO = adapter_output(projections, x_TI, dropout).to(y_TO.scalar_type());
     if (projections.gain.defined()) {
         // Added to the base's result, as in PEFT: a gain of 1 changes no bit, however the bias rounds.
-        const at::Tensor bare_TO = bias ? y_TO - *bias : y_TO;
+        const at::Tensor bare_TO = projections.bias.defined() ? y_TO - projections.bias : y_TO;
         return y_TO + (bare_TO * (projections.gain - 1) + low_TO * projections.gain);
     }
     return low_TO.defined() ? y_TO + low_TO : y_TO;
+}
+
+at::Tensor project_swiglu(const Projections& projections, const at::Tensor& gate_up_TW,
+                          const DropoutSite& dropout) {
+    // An adapter reads swiglu's result too, so that it is kept anyway.
+    if (projections.lora_a.defined() || !gate_up_TW.is_cpu())
+        return project(projections, swiglu(gate_up_TW), dropout);
+    return swiglu_linear(gate_up_TW, projections.weights[0]);
 }
 
 std::vector<at::Tensor> LayerProducts::list() const {

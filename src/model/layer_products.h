@@ -1,6 +1,6 @@
-// The matrices of a layer as a forward pass multiplies them: cast, and joined where they share their input.
-// Training joins them in every pass (gradients flow back to the parts), generation once; frozen weights in a
-// pass with gradients are multiplied one by one, because a joined copy would live until backward.
+// The matrices of a layer as a forward pass multiplies them, those with one input together. Generation joins and
+// casts them once; a pass with gradients takes them as they are, and joined_linear.h joins and casts them where
+// they are multiplied.
 // T tokens, I inputs, O outputs, R rank of an adapter, W = Q + 2 K columns of queries, keys and values.
 #pragma once
 
@@ -21,7 +21,7 @@ PassDtypes pass_dtypes(const Decoder& decoder, Compute compute);
 
 /// Matrices with one input, whose results stand side by side; and their adapters (lora_weights.h).
 struct Projections {
-    std::vector<at::Tensor> weights;        // [O, I]: a joined one, or one each
+    std::vector<at::Tensor> weights;        // [O, I]: a joined and cast one, or with gradients one each
     at::Tensor bias;                        // joined; undefined without
     at::Tensor lora_a;                      // [all R, I] of the adapted ones; undefined without an adapter
     std::vector<at::Tensor> lora_b;         // [O, R] times the scale, one each; undefined: not adapted
@@ -31,6 +31,10 @@ struct Projections {
 
 /// [T, I] to [T, all O]. `dropout` falls on the adapters' input, one mask for all of them.
 at::Tensor project(const Projections& projections, const at::Tensor& x_TI, const DropoutSite& dropout = {});
+
+/// project(projections, swiglu(gate_up)), with less kept for backward where it can be.
+at::Tensor project_swiglu(const Projections& projections, const at::Tensor& gate_up_TW,
+                          const DropoutSite& dropout = {});
 
 struct LayerProducts {
     Projections qkv, o, gate_up, down;

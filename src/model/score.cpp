@@ -31,12 +31,14 @@ SequenceScore score_answers(const Decoder& decoder, const PackedBatch& batch, co
     const SoftmaxRange& softmax = config.softmax;
     LINVOX_ASSERT(!softmax.is_all() || softmax.extra_ids.empty(), "extra ids beside a softmax over all ids");
     check_labels(batch, softmax, decoder.config.vocab_size);
-    const at::Tensor hidden_TD = decoder_hidden(decoder, batch, config.forward);
+    ForwardOptions forward = config.forward;
+    forward.embedding_gradient_in_place = decoder.config.tie_word_embeddings;
+    const at::Tensor hidden_TD = decoder_hidden(decoder, batch, forward);
     const at::Device device = hidden_TD.device();
     const at::Tensor answer_N = batch.answer_N.to(device);
     const at::Tensor hidden_ND = hidden_TD.index_select(0, batch.row_N.to(device));
     SequenceScore score;
-    const at::Tensor head_VD = head_weight(decoder).to(hidden_TD.scalar_type());
+    const at::Tensor& head_VD = head_weight(decoder);
     const at::Tensor label_N = batch.label_N.to(device);
     const auto head_logprobs_of = [&](const at::Tensor& head_RD, const at::Tensor& label, std::int64_t begin,
                                       std::int64_t end) {

@@ -35,8 +35,9 @@ struct SequenceScore {
 SequenceScore score_answers(const Decoder& decoder, const PackedBatch& batch, const ScoreConfig& config);
 
 /// logprob_N of labels under softmax(hidden_ND head_VD^T) restricted to [vocab_begin, vocab_end): the head
-/// alone, for callers that hold hidden states, `chunk_ids` ids at a time. Gradients flow to hidden_ND and head_VD. With
-/// keep_logits_bytes = 0 the logits are always computed again in backward.
+/// alone, for callers that hold hidden states, `chunk_ids` ids at a time. Gradients flow to hidden_ND and head_VD, which
+/// may be of another dtype: it is cast chunk by chunk. With keep_logits_bytes = 0 the logits are always computed again
+/// in backward.
 at::Tensor head_logprobs(const at::Tensor& hidden_ND, const at::Tensor& head_VD, const at::Tensor& label_N,
                          std::int64_t vocab_begin, std::int64_t vocab_end, std::int64_t chunk_ids,
                          std::int64_t keep_logits_bytes = 0);

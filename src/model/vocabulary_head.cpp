@@ -85,13 +85,20 @@ void add_product(at::Tensor sum, const at::Tensor& a, const at::Tensor& b) {
         sum.add_(at::mm(a, b));
 }
 
-/// The logits of [begin, end) of the range, in the wide type: one buffer of all its rows and one chunk of its
-/// ids, used again for every chunk, for fresh memory of this size costs page faults.
+/// out = a b, where a and b may be of another dtype than out.
+void put_product(at::Tensor out, const at::Tensor& a, const at::Tensor& b) {
+    if (a.scalar_type() == out.scalar_type())
+        at::mm_out(out, a, b);
+    else
+        out.copy_(at::mm(a, b));
+}
+
+/// The logits of one chunk of the range's ids, in the wide type: one buffer for all its rows, used again for
+/// every chunk, for fresh memory of this size costs page faults.
 class ChunkedLogits {
 public:
-    ChunkedLogits(at::Tensor hidden_ND, at::Tensor head_RD, std::int64_t chunk_ids)
-        : hidden_ND_(std::move(hidden_ND)), head_RD_(std::move(head_RD)) {
-        const std::int64_t ids = head_RD_.size(0), chunks = (ids + chunk_ids - 1) / chunk_ids;
+    ChunkedLogits(at::Tensor hidden_ND, std::int64_t ids, std::int64_t chunk_ids) : hidden_ND_(std::move(hidden_ND)) {
+        const std::int64_t chunks = (ids + chunk_ids - 1) / chunk_ids;
         chunk_ids_ = (ids + chunks - 1) / chunks;
         buffer_ = at::empty({hidden_ND_.size(0) * chunk_ids_},
                             hidden_ND_.options().dtype(logit_type(hidden_ND_)).requires_grad(false));
@@ -99,19 +106,16 @@ public:
 
     std::int64_t chunk_ids() const { return chunk_ids_; }
 
-    at::Tensor operator()(std::int64_t begin, std::int64_t end) {
-        const std::int64_t rows = hidden_ND_.size(0);
-        at::Tensor logits_NC = buffer_.slice(0, 0, rows * (end - begin)).view({rows, end - begin});
-        const at::Tensor head_DC = head_RD_.slice(0, begin, end).t();
-        if (hidden_ND_.scalar_type() == logits_NC.scalar_type())
-            at::mm_out(logits_NC, hidden_ND_, head_DC);
-        else
-            logits_NC.copy_(at::mm(hidden_ND_, head_DC));
+    /// `head_CD`: the rows [begin, end) of the head in the dtype of the hidden states.
+    at::Tensor operator()(const at::Tensor& head_CD) {
+        const std::int64_t rows = hidden_ND_.size(0), ids = head_CD.size(0);
+        at::Tensor logits_NC = buffer_.slice(0, 0, rows * ids).view({rows, ids});
+        put_product(logits_NC, hidden_ND_, head_CD.t());
         return logits_NC;
     }
 
 private:
-    at::Tensor hidden_ND_, head_RD_, buffer_;
+    at::Tensor hidden_ND_, buffer_;
     std::int64_t chunk_ids_ = 0;
 };
 
@@ -135,18 +139,23 @@ struct RunningPick {
     }
 };
 
+/// Cast here, so that no copy of the head lives beside it.
+at::Tensor head_chunk(const at::Tensor& head_VD, std::int64_t begin, std::int64_t end, const at::Tensor& like) {
+    return head_VD.slice(0, begin, end).to(like.scalar_type());
+}
+
 struct HeadFunction : torch::autograd::Function<HeadFunction> {
     static at::Tensor forward(AutogradContext* context, const at::Tensor& hidden_ND,
                               const at::Tensor& head_VD, const at::Tensor& label_N, std::int64_t vocab_begin,
                               std::int64_t vocab_end, std::int64_t chunk_ids, bool keep_logits) {
         const std::int64_t rows = hidden_ND.size(0), ids = vocab_end - vocab_begin;
         const at::Tensor index_N = vocab_begin == 0 ? label_N : label_N - vocab_begin;
-        ChunkedLogits logits(hidden_ND, head_VD.slice(0, vocab_begin, vocab_end), chunk_ids);
+        ChunkedLogits logits(hidden_ND, ids, chunk_ids);
         const auto options = hidden_ND.options().dtype(logit_type(hidden_ND));
         at::Tensor logprob_N, log_sum_exp_N, kept_NR;
         RunningPick running;
         for_each_chunk(ids, logits.chunk_ids(), [&](std::int64_t begin, std::int64_t end) {
-            const at::Tensor logits_NC = logits(begin, end);
+            const at::Tensor logits_NC = logits(head_chunk(head_VD, vocab_begin + begin, vocab_begin + end, hidden_ND));
             const at::Tensor index_in_chunk_N = begin == 0 ? index_N : index_N - begin;
             logprob_N = at::empty({rows}, options);
             log_sum_exp_N = at::empty({rows}, options);
@@ -175,7 +184,6 @@ struct HeadFunction : torch::autograd::Function<HeadFunction> {
                          &log_sum_exp_N = saved[3], &kept_NR = saved[4];
         const std::int64_t vocab_begin = context->saved_data["vocab_begin"].toInt();
         const std::int64_t ids = context->saved_data["vocab_end"].toInt() - vocab_begin;
-        const at::Tensor head_RD = head_VD.slice(0, vocab_begin, vocab_begin + ids);
         const at::Tensor grad_N = grads[0].to(log_sum_exp_N.scalar_type()).contiguous();
         const bool need_hidden = context->needs_input_grad(0), need_head = context->needs_input_grad(1);
         at::Tensor grad_hidden_ND =  // chunks add up in the wide type
@@ -185,16 +193,15 @@ struct HeadFunction : torch::autograd::Function<HeadFunction> {
             grad_head_VD = ids == head_VD.size(0) ? at::empty(head_VD.sizes(), head_VD.options())
                                                   : at::zeros(head_VD.sizes(), head_VD.options());
         std::optional<ChunkedLogits> logits;
-        if (!kept_NR.defined()) logits.emplace(hidden_ND, head_RD, context->saved_data["chunk_ids"].toInt());
+        if (!kept_NR.defined()) logits.emplace(hidden_ND, ids, context->saved_data["chunk_ids"].toInt());
         for_each_chunk(ids, logits ? logits->chunk_ids() : ids, [&](std::int64_t begin, std::int64_t end) {
-            at::Tensor logits_NC = logits ? (*logits)(begin, end) : kept_NR.clone();
+            const at::Tensor head_CD = head_chunk(head_VD, vocab_begin + begin, vocab_begin + end, hidden_ND);
+            at::Tensor logits_NC = logits ? (*logits)(head_CD) : kept_NR.clone();
             pick_backward(logits_NC, begin == 0 ? index_N : index_N - begin, log_sum_exp_N, grad_N);
             logits_NC = logits_NC.to(hidden_ND.scalar_type());
-            if (need_hidden) add_product(grad_hidden_ND, logits_NC, head_RD.slice(0, begin, end));
-            if (need_head) {
-                at::Tensor grad_CD = grad_head_VD.slice(0, vocab_begin + begin, vocab_begin + end);
-                at::mm_out(grad_CD, logits_NC.t(), hidden_ND);
-            }
+            if (need_hidden) add_product(grad_hidden_ND, logits_NC, head_CD);
+            if (need_head)
+                put_product(grad_head_VD.slice(0, vocab_begin + begin, vocab_begin + end), logits_NC.t(), hidden_ND);
         });
         if (need_hidden) grad_hidden_ND = grad_hidden_ND.to(hidden_ND.scalar_type());
         return {grad_hidden_ND, grad_head_VD, {}, {}, {}, {}, {}};
