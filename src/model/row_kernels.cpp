@@ -1,6 +1,7 @@
 #include "src/model/row_kernels.h"
 
 #include <cmath>
+#include <limits>
 
 #include "src/base/rng.h"
 
@@ -172,6 +173,38 @@ struct PickLogprobForward {
 };
 
 template <typename T>
+struct LogitStatisticsRows {
+    template <typename Tile>
+    LINVOX_INLINE static void run(const LogitStatistics<T>* job, std::int64_t begin, std::int64_t end) {
+        constexpr std::int64_t lanes = kLanes<T>;
+        const std::int64_t width = job->width, whole = width / lanes * lanes;
+        for (std::int64_t row = begin; row < end; ++row) {
+            const T* logits = job->logits + row * width;
+            const T log_sum = job->log_sum_exp[row];
+            Vec<T> sums{}, means{}, best = splat(logits[0]);
+            for (std::int64_t j = 0; j < whole; j += lanes) {
+                const Vec<T> value = load(logits + j);
+                sums += value;
+                means += exp_of(value - log_sum) * value;
+                best = max_of<T>(best, value);
+            }
+            T sum = sum_lanes<T>(sums), mean = sum_lanes<T>(means), maximum = max_lane<T>(best);
+            for (std::int64_t j = whole; j < width; ++j) {
+                sum += logits[j];
+                mean += std::exp(logits[j] - log_sum) * logits[j];
+                maximum = logits[j] > maximum ? logits[j] : maximum;
+            }
+            const std::int64_t label = job->label[row];
+            job->label_logit[row] =
+                label < 0 || label >= width ? std::numeric_limits<T>::lowest() : logits[label];
+            job->sum[row] = sum;
+            job->maximum[row] = maximum;
+            job->expectation[row] = mean;
+        }
+    }
+};
+
+template <typename T>
 struct PickLogprobBackward {
     template <typename Tile>
     LINVOX_INLINE static void run(const PickLogprob<T>* job, std::int64_t begin, std::int64_t end) {
@@ -227,6 +260,10 @@ void pick_logprob_forward(const PickLogprob<T>& job, std::int64_t begin, std::in
     dispatch<PickLogprobForward<T>>(&job, begin, end);
 }
 template <typename T>
+void logit_statistics(const LogitStatistics<T>& job, std::int64_t begin, std::int64_t end) {
+    dispatch<LogitStatisticsRows<T>>(&job, begin, end);
+}
+template <typename T>
 void pick_logprob_backward(const PickLogprob<T>& job, std::int64_t begin, std::int64_t end) {
     dispatch<PickLogprobBackward<T>>(&job, begin, end);
 }
@@ -249,6 +286,8 @@ template void swiglu_backward(const SwiGlu<double>&, std::int64_t, std::int64_t)
 template void swiglu_backward(const SwiGlu<c10::BFloat16>&, std::int64_t, std::int64_t);
 template void pick_logprob_forward(const PickLogprob<float>&, std::int64_t, std::int64_t);
 template void pick_logprob_forward(const PickLogprob<double>&, std::int64_t, std::int64_t);
+template void logit_statistics(const LogitStatistics<float>&, std::int64_t, std::int64_t);
+template void logit_statistics(const LogitStatistics<double>&, std::int64_t, std::int64_t);
 template void pick_logprob_backward(const PickLogprob<float>&, std::int64_t, std::int64_t);
 template void pick_logprob_backward(const PickLogprob<double>&, std::int64_t, std::int64_t);
 

@@ -68,6 +68,20 @@ struct PickLogprob {
     T* log_sum_exp = nullptr;             // [N]
     const T* grad_logprob = nullptr;      // [N]
 };
+/// What a row of logits says beside the label's: T is float or double.
+template <typename T>
+struct LogitStatistics {
+    std::int64_t width = 0;                // R
+    const T* logits = nullptr;             // [N, R]
+    const T* log_sum_exp = nullptr;        // [N]
+    const std::int64_t* label = nullptr;   // [N]
+    T* label_logit = nullptr;              // [N]; the least number for a label outside [0, R)
+    T *sum = nullptr, *maximum = nullptr;  // [N] of the logits
+    T* expectation = nullptr;              // [N] of a logit under softmax: sum of exp(logit - log_sum_exp) logit
+};
+template <typename T>
+void logit_statistics(const LogitStatistics<T>& job, std::int64_t begin, std::int64_t end);
+
 template <typename T>
 void pick_logprob_forward(const PickLogprob<T>& job, std::int64_t begin, std::int64_t end);
 template <typename T>

@@ -44,7 +44,8 @@ SequenceScore score_answers(const Decoder& decoder, const PackedBatch& batch, co
                                       std::int64_t end) {
         const std::int64_t id_bytes = std::max<std::int64_t>(hidden_ND.size(0), 1) * 4;
         return head_logprobs(hidden_ND, head_RD, label, begin, end,
-                             std::max<std::int64_t>(config.logits_bytes / id_bytes, 1), config.logits_bytes);
+                             std::max<std::int64_t>(config.logits_bytes / id_bytes, 1), config.logits_bytes,
+                             config.statistics ? &score.statistics : nullptr);
     };
     if (softmax.extra_ids.empty()) {
         score.logprob_N = head_logprobs_of(head_VD, label_N, softmax.begin,

@@ -3,8 +3,10 @@
 #include <ATen/TensorOperators.h>
 #include <ATen/core/grad_mode.h>
 #include <ATen/ops/empty.h>
+#include <ATen/ops/empty_like.h>
 #include <ATen/ops/logaddexp.h>
 #include <ATen/ops/logsumexp.h>
+#include <ATen/ops/maximum.h>
 #include <ATen/ops/mm.h>
 #include <ATen/ops/where.h>
 #include <ATen/ops/zeros.h>
@@ -139,6 +141,68 @@ struct RunningPick {
     }
 };
 
+/// The same for what else the logits say.
+class RunningStatistics {
+public:
+    void add(const at::Tensor& logits_NC, const at::Tensor& index_N, const at::Tensor& log_sum_exp_N) {
+        const Rows chunk = rows_of(logits_NC, index_N, log_sum_exp_N);
+        if (!all_.sum_N.defined()) {
+            all_ = chunk;
+            log_sum_exp_N_ = log_sum_exp_N;
+            return;
+        }
+        const at::Tensor both_N = at::logaddexp(log_sum_exp_N_, log_sum_exp_N);
+        all_.label_logit_N = at::maximum(all_.label_logit_N, chunk.label_logit_N);
+        all_.sum_N = all_.sum_N + chunk.sum_N;
+        all_.maximum_N = at::maximum(all_.maximum_N, chunk.maximum_N);
+        all_.expectation_N = all_.expectation_N * (log_sum_exp_N_ - both_N).exp() +
+                             chunk.expectation_N * (log_sum_exp_N - both_N).exp();
+        log_sum_exp_N_ = both_N;
+    }
+
+    HeadStatistics finish(std::int64_t ids) const {
+        return {log_sum_exp_N_ - all_.expectation_N,
+                (all_.label_logit_N >= all_.maximum_N).to(log_sum_exp_N_.scalar_type()),
+                all_.sum_N / static_cast<double>(ids)};
+    }
+
+private:
+    struct Rows {
+        at::Tensor label_logit_N, sum_N, maximum_N, expectation_N;
+    };
+
+    static Rows rows_of(const at::Tensor& logits_NC, const at::Tensor& index_N, const at::Tensor& log_sum_exp_N) {
+        Rows rows;
+        for (at::Tensor* tensor : {&rows.label_logit_N, &rows.sum_N, &rows.maximum_N, &rows.expectation_N})
+            *tensor = at::empty_like(log_sum_exp_N);
+        if (!logits_NC.is_cpu()) {
+            const at::Tensor column_N = index_N.clamp(0, logits_NC.size(1) - 1);
+            rows.label_logit_N = at::where(column_N == index_N, logits_NC.gather(1, column_N.unsqueeze(1)).squeeze(1),
+                                           logits_NC.amin({1}));
+            rows.sum_N = logits_NC.sum(1);
+            rows.maximum_N = logits_NC.amax({1});
+            rows.expectation_N = ((logits_NC - log_sum_exp_N.unsqueeze(1)).exp() * logits_NC).sum(1);
+            return rows;
+        }
+        for_logit_type(logits_NC.scalar_type(), [&](auto zero) {
+            using T = decltype(zero);
+            LogitStatistics<T> job{logits_NC.size(1), logits_NC.const_data_ptr<T>()};
+            job.log_sum_exp = log_sum_exp_N.const_data_ptr<T>();
+            job.label = index_N.const_data_ptr<std::int64_t>();
+            job.label_logit = rows.label_logit_N.mutable_data_ptr<T>();
+            job.sum = rows.sum_N.mutable_data_ptr<T>();
+            job.maximum = rows.maximum_N.mutable_data_ptr<T>();
+            job.expectation = rows.expectation_N.mutable_data_ptr<T>();
+            parallel_ranges(logits_NC.size(0), 16,
+                            [&](std::int64_t begin, std::int64_t end) { logit_statistics(job, begin, end); });
+        });
+        return rows;
+    }
+
+    Rows all_;
+    at::Tensor log_sum_exp_N_;
+};
+
 /// Cast here, so that no copy of the head lives beside it.
 at::Tensor head_chunk(const at::Tensor& head_VD, std::int64_t begin, std::int64_t end, const at::Tensor& like) {
     return head_VD.slice(0, begin, end).to(like.scalar_type());
@@ -147,19 +211,22 @@ at::Tensor head_chunk(const at::Tensor& head_VD, std::int64_t begin, std::int64_
 struct HeadFunction : torch::autograd::Function<HeadFunction> {
     static at::Tensor forward(AutogradContext* context, const at::Tensor& hidden_ND,
                               const at::Tensor& head_VD, const at::Tensor& label_N, std::int64_t vocab_begin,
-                              std::int64_t vocab_end, std::int64_t chunk_ids, bool keep_logits) {
+                              std::int64_t vocab_end, std::int64_t chunk_ids, bool keep_logits,
+                              HeadStatistics* statistics) {
         const std::int64_t rows = hidden_ND.size(0), ids = vocab_end - vocab_begin;
         const at::Tensor index_N = vocab_begin == 0 ? label_N : label_N - vocab_begin;
         ChunkedLogits logits(hidden_ND, ids, chunk_ids);
         const auto options = hidden_ND.options().dtype(logit_type(hidden_ND));
         at::Tensor logprob_N, log_sum_exp_N, kept_NR;
         RunningPick running;
+        RunningStatistics seen;
         for_each_chunk(ids, logits.chunk_ids(), [&](std::int64_t begin, std::int64_t end) {
             const at::Tensor logits_NC = logits(head_chunk(head_VD, vocab_begin + begin, vocab_begin + end, hidden_ND));
             const at::Tensor index_in_chunk_N = begin == 0 ? index_N : index_N - begin;
             logprob_N = at::empty({rows}, options);
             log_sum_exp_N = at::empty({rows}, options);
             pick(logits_NC, index_in_chunk_N, logprob_N, log_sum_exp_N);
+            if (statistics) seen.add(logits_NC, index_in_chunk_N, log_sum_exp_N);
             if (end - begin == ids) {
                 if (keep_logits) kept_NR = logits_NC;
                 return;
@@ -170,6 +237,7 @@ struct HeadFunction : torch::autograd::Function<HeadFunction> {
             log_sum_exp_N = running.log_sum_exp_N;
             logprob_N = running.label_logit_N - log_sum_exp_N;
         }
+        if (statistics) *statistics = seen.finish(ids);
         context->save_for_backward({hidden_ND, head_VD, index_N, log_sum_exp_N, kept_NR});
         context->saved_data["vocab_begin"] = vocab_begin;
         context->saved_data["vocab_end"] = vocab_end;
@@ -204,7 +272,7 @@ struct HeadFunction : torch::autograd::Function<HeadFunction> {
                 put_product(grad_head_VD.slice(0, vocab_begin + begin, vocab_begin + end), logits_NC.t(), hidden_ND);
         });
         if (need_hidden) grad_hidden_ND = grad_hidden_ND.to(hidden_ND.scalar_type());
-        return {grad_hidden_ND, grad_head_VD, {}, {}, {}, {}, {}};
+        return {grad_hidden_ND, grad_head_VD, {}, {}, {}, {}, {}, {}};
     }
 };
 
@@ -212,7 +280,7 @@ struct HeadFunction : torch::autograd::Function<HeadFunction> {
 
 at::Tensor head_logprobs(const at::Tensor& hidden_ND, const at::Tensor& head_VD, const at::Tensor& label_N,
                          std::int64_t vocab_begin, std::int64_t vocab_end, std::int64_t chunk_ids,
-                         std::int64_t keep_logits_bytes) {
+                         std::int64_t keep_logits_bytes, HeadStatistics* statistics) {
     LINVOX_ASSERT(0 <= vocab_begin && vocab_begin < vocab_end && vocab_end <= head_VD.size(0),
                   "[{}, {}) is not a range of the {} ids", vocab_begin, vocab_end, head_VD.size(0));
     LINVOX_ASSERT(chunk_ids > 0, "chunks of {} ids", chunk_ids);
@@ -221,7 +289,7 @@ at::Tensor head_logprobs(const at::Tensor& hidden_ND, const at::Tensor& head_VD,
         rows * (vocab_end - vocab_begin) * static_cast<std::int64_t>(c10::elementSize(logit_type(hidden_ND)));
     const bool keep = at::GradMode::is_enabled() && rows > 0 && bytes <= keep_logits_bytes;
     return HeadFunction::apply(hidden_ND, head_VD, label_N, vocab_begin, vocab_end, keep ? vocab_end - vocab_begin : chunk_ids,
-                               keep);
+                               keep, statistics);
 }
 
 }  // namespace linvox

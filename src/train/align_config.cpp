@@ -54,6 +54,8 @@ void AlignConfig::visit(ConfigVisitor& v) {
     v.field("freeze", freeze, "weights that are not trained, by name: model.embed_tokens.*, *.mlp.*");
     v.field("activation_checkpointing", activation_checkpointing,
             "compute every layer again in backward: less memory, more time");
+    v.field("token_statistics", token_statistics,
+            "log entropy, top-1 accuracy and mean logit of the answers' tokens");
     v.choice("reference_update", reference_update,
              "TR-DPO: every reference_every steps the reference moves to the policy (soft: by "
              "reference_alpha; hard: wholly)",
@@ -159,6 +161,7 @@ ScoreConfig align_score_config(const AlignConfig& config, const SoftmaxRange& so
     score.forward.compute = config.precision == "bf16" ? Compute::bfloat16 : Compute::as_weights;
     score.forward.checkpoint_layers = config.activation_checkpointing;
     score.softmax = softmax;
+    score.statistics = config.token_statistics;
     return score;
 }
 

@@ -43,7 +43,7 @@ Denominators denominators_of(const PairSet& set, const std::vector<std::size_t>&
 
 MicroResult PairForward::operator()(const PairSet& set, const PairBatch& batch, LossState& state,
                                     const Denominators& denominators) const {
-    const auto [scores, extras] = score_pairs(policy, reference, set, batch, scoring);
+    const auto [scores, extras, statistics] = score_pairs(policy, reference, set, batch, scoring);
     const at::Tensor weight_B = pair_weights(batch.pairs);
     const at::Tensor weight_on_device_B = weight_B.to(scores.policy_chosen.options().requires_grad(false));
     const PreferenceLoss loss = preference_loss(scores, extras, config.loss, state);
@@ -55,6 +55,10 @@ MicroResult PairForward::operator()(const PairSet& set, const PairBatch& batch, 
     for (const LossMeter& meter : pair_metrics(scores, extras, config.loss, state, loss, weight_on_device_B))
         result.meters.push_back({meter.name, meter.numerator, meter.denominator});
     result.values = curve_values(scores);
+    for (const PairStatistic& statistic : statistics) {
+        result.values.push_back({statistic.name + "/chosen", statistic.chosen_B});
+        result.values.push_back({statistic.name + "/rejected", statistic.rejected_B});
+    }
     result.per_record = loss.per_pair_B.detach();
     return result;
 }

@@ -87,7 +87,7 @@ std::vector<GateCheck> check_step0(const Decoder& policy, const Decoder* live,
                 "nats per token between policy and reference before the first step; they must be the "
                 "same weights scoring the same tokens: score the reference again, or set gate.step0 = "
                 "\"off\" when they differ on purpose"));
-    const auto [scores, extras] = score_pairs(policy, live, set, batch, scoring);
+    const auto [scores, extras, statistics] = score_pairs(policy, live, set, batch, scoring);
     const LossConfig& loss = scoring.loss;
     LossState state;
     const double now = preference_loss(scores, extras, loss, state).per_pair_B.mean().item<double>();

@@ -136,6 +136,20 @@ public:
         return extras;
     }
 
+    std::vector<PairStatistic> statistics() const {
+        std::vector<PairStatistic> found;
+        if (!scoring_.score.statistics) return found;
+        const HeadStatistics& own = own_.statistics;
+        for (const auto& [name, value_N] : {std::pair{"logits", own.logit_mean_N},
+                                            {"entropy", own.entropy_N},
+                                            {"mean_token_accuracy", own.top1_N}}) {
+            const at::Tensor mean_A =
+                answer_sums(value_N, answer_N_, batch_.batch.answer_count) / own_.token_count_A;
+            found.push_back({name, side(mean_A, &PairIndex::chosen), side(mean_A, &PairIndex::rejected)});
+        }
+        return found;
+    }
+
 private:
     at::Tensor side(const at::Tensor& value_A, std::int64_t PairIndex::*member) const {
         return value_A.index_select(0, answer_numbers(batch_.pairs, member).to(value_A.device()));
@@ -254,7 +268,7 @@ TokenContrast token_contrast(const ReferenceScores& positive, const ReferenceSco
 ScoredPairs score_pairs(const Decoder& policy, const Decoder* live, const PairSet& set,
                         const PairBatch& batch, const PairScoring& scoring) {
     const BatchScorer scorer(policy, live, set, batch, scoring);
-    return {scorer.scores(), scorer.extras()};
+    return {scorer.scores(), scorer.extras(), scorer.statistics()};
 }
 
 }  // namespace linvox

@@ -30,9 +30,16 @@ struct LossReads {
 /// Throws ConfigError when the loss is no valid one.
 LossReads loss_reads(const LossConfig& loss);
 
+/// The mean over an answer's scored tokens of what score.h's statistics say, for both sides of every pair, [B].
+struct PairStatistic {
+    std::string name;  // logits (mean logit), entropy, mean_token_accuracy
+    at::Tensor chosen_B, rejected_B;
+};
+
 struct ScoredPairs {
     PairScores scores;  // with the policy's gradient unless gradients are off
     PairExtras extras;
+    std::vector<PairStatistic> statistics;  // empty unless the score settings ask for them
 };
 
 /// TIS-DPO (arXiv 2410.04350): by answer_digest(prompt_ids, answer), how much more likely each scored token

@@ -3,6 +3,7 @@
 #include <ATen/TensorOperators.h>
 #include <ATen/core/grad_mode.h>
 #include <ATen/ops/arange.h>
+#include <ATen/ops/argmax.h>
 #include <ATen/ops/cat.h>
 #include <ATen/ops/log_softmax.h>
 #include <gmock/gmock.h>
@@ -61,6 +62,27 @@ TEST(HeadLogprobs, EqualsTheNaivePathInAnyChunks) {
                     EXPECT_TRUE(close(got[i], expected[i], tolerance * size)) << i << " chunk " << chunk;
                 }
             }
+}
+
+TEST(HeadLogprobs, StatisticsAreThoseOfTheWholeSoftmaxInAnyChunks) {
+    const HeadCase c = head_case(at::kDouble);
+    for (const auto& [begin, end] : {std::pair{0, 41}, std::pair{5, 35}}) {
+        const at::Tensor logits = c.hidden.matmul(c.head.t()).slice(1, begin, end).detach();
+        at::Tensor label = c.label.clone();
+        label.slice(0, 0, 9).copy_(logits.argmax(1).slice(0, 0, 9) + begin);  // some are the likeliest
+        const at::Tensor logprob = at::log_softmax(logits, 1);
+        const at::Tensor entropy = -(logprob.exp() * logprob).sum(1);
+        const at::Tensor top1 = (logits.argmax(1) + begin == label).to(at::kDouble);
+        for (const std::int64_t chunk : {1, 7, 1000}) {
+            HeadStatistics got;
+            head_logprobs(c.hidden, c.head, label, begin, end, chunk, 0, &got);
+            EXPECT_TRUE(close(got.entropy_N, entropy, 1e-11)) << chunk;
+            EXPECT_TRUE(close(got.top1_N, top1, 0)) << chunk;
+            EXPECT_TRUE(close(got.logit_mean_N, logits.mean(1), 1e-11)) << chunk;
+        }
+        EXPECT_GE(top1.sum().item<double>(), 9);
+        EXPECT_LT(top1.sum().item<double>(), 23);
+    }
 }
 
 TEST(ScoreAnswers, EqualsLogSoftmaxOfTheFlatLayout) {

@@ -55,6 +55,28 @@ TEST_F(Align, ReportsTrlNamesAndCurves) {
               steps.back().at("logratio/chosen_per_token_p90"));
 }
 
+TEST_F(Align, TokenStatisticsAreReportedAndChangeNothing) {
+    AlignConfig config = align_config_of("lpo-published", 2);
+    Decoder plain = toy::decoder(), watched = toy::decoder();
+    train_align(plain, data, config, run());
+    const std::vector<double> expected = losses();
+    EXPECT_FALSE(steps.back().contains("entropy/chosen"));
+    steps.clear();
+    config.token_statistics = true;
+    train_align(watched, data, config, run());
+    EXPECT_EQ(losses(), expected);
+    for (const char* side : {"chosen", "rejected"}) {
+        const auto value = [&](const std::string& name) { return steps.back().at(name + "/" + side); };
+        EXPECT_GT(value("entropy"), 0.0);
+        EXPECT_LE(value("entropy"), std::log(static_cast<double>(watched.config.vocab_size)));
+        EXPECT_GE(value("mean_token_accuracy"), 0.0);
+        EXPECT_LE(value("mean_token_accuracy"), 1.0);
+        EXPECT_TRUE(std::isfinite(value("logits")));
+    }
+    // Training raises the chosen answers: the model is right about more of their tokens.
+    EXPECT_GT(steps.back().at("mean_token_accuracy/chosen"), steps.front().at("mean_token_accuracy/chosen"));
+}
+
 TEST_F(Align, MicroBatchesOfOneRecordEqualOneBatch) {
     data.train = toy::pairs(16, 2);  // two rejected answers each
     score_reference();
