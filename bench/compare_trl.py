@@ -1,11 +1,14 @@
 #!/usr/bin/env python3
-"""Preference training in Linvox against TRL's DPOTrainer: same model, pairs, order, precision and machine.
+"""Preference training in Linvox against TRL's DPOTrainer: same model, pairs, order and machine.
 
-    bench/compare_trl.py T [--precision f32 bf16] [--batch 16] [--accumulate 1] [--steps 6] [--rounds 5]
-        [--linvox '{"moments": "8bit"}']
+    bench/compare_trl.py T|V|C [--trl bf16:16 bf16:4 f32:16] [--accumulate 1] [--steps 4] [--rounds 5]
+        [--linvox '{"precision": "f32"}'] [--proof-steps 10]
 
-Builds linvox_bench, makes a private venv for TRL, runs both in turn and writes raw output and summary to
-bench/results/<date>-train-<workload>/. The first step of a run warms up and is not counted.
+Builds linvox_bench and makes a private venv for TRL. TRL's settings (precision:pairs of a forward pass) are tried
+once each, the fastest then runs against Linvox in turn. Both make steps of the same pairs. The first step of a run
+warms up and is not counted; of a run of one step, the first pass of it. --proof-steps runs both in float32 and
+compares the losses step by step: the same work is done. Raw output and summary go to
+bench/results/<date>-train-<workload>/.
 """
 
 import argparse
@@ -13,13 +16,18 @@ import datetime
 import json
 import os
 import pathlib
-import platform
 import statistics
 import subprocess
 import sys
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 PACKAGES = ["torch==2.13.0", "trl==1.16.0", "transformers==4.57.1", "datasets<5", "accelerate==1.15.0"]
+# Pairs of a pass that are tried in TRL, pairs of a step, and settings of Linvox (bench/workload.h).
+WORKLOADS = {
+    "T": {"trl": ["bf16:16", "bf16:4", "f32:16"], "pairs": 16, "linvox": {}},
+    "V": {"trl": ["bf16:1", "bf16:2"], "pairs": 2, "linvox": {"moments": "8bit"}},
+    "C": {"trl": ["bf16:1"], "pairs": 3, "linvox": {"moments": "8bit"}},
+}
 
 
 def output(*command, **kwargs):
@@ -37,81 +45,133 @@ def trl_python():
     return str(python)
 
 
+def processor():
+    for line in open("/proc/cpuinfo"):
+        if line.startswith("model name"):
+            return line.split(":", 1)[1].strip()
+    return "unknown processor"
+
+
 def run(command):
     text = output(*command, stderr=subprocess.DEVNULL)
     return json.loads(text.strip().splitlines()[-1])
 
 
 def rate(result, key):
-    return sum(result[key][1:]) / sum(result["seconds"][1:])
+    """Per second, without what warms up."""
+    if len(result["seconds"]) > 1:
+        return sum(result[key][1:]) / sum(result["seconds"][1:])
+    passes = result["pass_seconds"]
+    return result[key][0] * (len(passes) - 1) / len(passes) / sum(passes[1:])
 
 
-def summary(name, results):
-    lines = []
-    for trainer in ("linvox", "trl"):
-        runs = [r for r in results if r["trainer"] == trainer]
-        pairs = [rate(r, "pairs") for r in runs]
-        lines.append(
-            f"{name}  {trainer:<7} {statistics.median(pairs):8.3f} pairs/s "
-            f"[{min(pairs):.3f}, {max(pairs):.3f}]  {statistics.median(rate(r, 'tokens') for r in runs):8.0f} tokens/s"
-            f"  peak {max(r['peak_gib'] for r in runs):.2f} GiB"
-        )
-    shares = [rate(r, "tflop") / r["peak_tflops"] for r in results if r["trainer"] == "linvox"]
-    ours = [rate(r, "pairs") for r in results if r["trainer"] == "linvox"]
-    theirs = [rate(r, "pairs") for r in results if r["trainer"] == "trl"]
-    ratios = [a / b for a, b in zip(ours, theirs)]
-    first = {t: next(r["losses"] for r in results if r["trainer"] == t) for t in ("linvox", "trl")}
-    gap = max(abs(a - b) for a, b in zip(first["linvox"][:10], first["trl"][:10]))
-    lines.append(
-        f"{name}  linvox / trl: {statistics.median(ratios):.2f} [{min(ratios):.2f}, {max(ratios):.2f}] in pairs/s over "
-        f"{len(ratios)} rounds; losses of the first {min(10, len(first['trl']))} steps differ by at most {gap:.1e}"
+class Bench:
+    def __init__(self, options):
+        self.options = options
+        self.pairs = options.pairs or WORKLOADS[options.workload]["pairs"]
+        self.program = options.bench
+        if self.program is None:
+            output(str(ROOT / "scripts/build.sh"), "linvox_bench", stderr=subprocess.DEVNULL)
+            self.program = ROOT / "build/linvox_bench"
+        self.python = trl_python()
+        self.work = pathlib.Path(os.environ.get("TMPDIR", "/tmp")) / f"linvox-workload-{options.workload}"
+        steps = max(options.steps, options.proof_steps)
+        output(str(self.program), "workload", options.workload, str(steps * self.pairs), str(self.work))
+
+    def linvox(self, steps, **settings):
+        settings = {"precision": "auto", "batch_pairs": self.pairs, "steps": steps} | settings
+        return run([str(self.program), "train", str(self.work), json.dumps(settings)])
+
+    def trl(self, setting, steps):
+        """The first `steps` steps of the order that Linvox used last."""
+        precision, batch = setting.split(":")
+        passes = self.pairs // int(batch)
+        script = str(ROOT / "bench/trl_train.py")
+        return run([self.python, script, str(self.work), precision, batch, str(passes), str(steps)])
+
+
+def described(name, runs):
+    pairs = [rate(r, "pairs") for r in runs]
+    tokens = statistics.median(rate(r, "tokens") for r in runs)
+    return (
+        f"{name:<15} {statistics.median(pairs):8.4f} pairs/s [{min(pairs):.4f}, {max(pairs):.4f}]"
+        f"  {tokens:8.0f} tokens/s  peak {max(r['peak_gib'] for r in runs):.2f} GiB"
     )
-    lines.append(f"{name}  linvox's products run at {100 * statistics.median(shares):.0f} % of the machine's peak")
-    return lines
+
+
+def losses_apart(ours, theirs):
+    return max(abs(a - b) for a, b in zip(ours["losses"], theirs["losses"]))
+
+
+def summary(best, results):
+    ours, theirs = ([r for r in results if r["trainer"] == t] for t in ("linvox", "trl"))
+    ratios = [rate(a, "pairs") / rate(b, "pairs") for a, b in zip(ours, theirs)]
+    memory = max(r["peak_gib"] for r in ours) / max(r["peak_gib"] for r in theirs)
+    shares = [rate(r, "tflop") / r["peak_tflops"] for r in ours]
+    yield described(f"linvox {ours[0]['precision']}", ours)
+    yield described(f"trl {best}", theirs)
+    yield (
+        f"linvox / trl: {statistics.median(ratios):.2f} [{min(ratios):.2f}, {max(ratios):.2f}] in pairs/s over "
+        f"{len(ratios)} rounds, {memory:.2f} in memory; losses of the steps both made differ by at most "
+        f"{losses_apart(ours[0], theirs[0]):.1e}"
+    )
+    yield (
+        f"linvox's products run at {100 * statistics.median(shares):.0f} % of the peak of this machine in that "
+        f"precision, {statistics.median(r['peak_tflops'] for r in ours):.2f} TFLOP/s"
+    )
 
 
 def main():
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    options.add_argument("workload", choices=["T", "V", "C"])
-    options.add_argument("--precision", nargs="+", default=["f32", "bf16"], choices=["f32", "bf16"])
-    options.add_argument("--batch", type=int, default=16, help="pairs of a forward pass in TRL")
-    options.add_argument("--accumulate", type=int, default=1, help="passes of a step in TRL; Linvox makes equal steps")
-    options.add_argument("--steps", type=int, default=6)
+    options.add_argument("workload", choices=sorted(WORKLOADS))
+    options.add_argument("--trl", nargs="+", help="settings tried in TRL, precision:pairs of a pass")
+    options.add_argument("--pairs", type=int, help="pairs of a step in both")
+    options.add_argument("--steps", type=int, default=4)
+    options.add_argument("--trl-steps", type=int, help="fewer steps in TRL, where they take minutes")
     options.add_argument("--rounds", type=int, default=5)
-    options.add_argument("--linvox", type=json.loads, default={}, help="settings of Linvox (bench/workload.h), as JSON")
+    options.add_argument("--proof-steps", type=int, default=0)
+    options.add_argument("--linvox", type=json.loads, help="settings of Linvox (bench/workload.h), as JSON")
     options.add_argument("--bench", type=pathlib.Path, help="a built linvox_bench (default: build one)")
     o = options.parse_args()
-    bench = o.bench
-    if bench is None:
-        output(str(ROOT / "scripts/build.sh"), "linvox_bench")
-        bench = ROOT / "build/linvox_bench"
-    python = trl_python()
-    date = datetime.date.today().isoformat()
-    results_dir = ROOT / "bench/results" / f"{date}-train-{o.workload}"
-    results_dir.mkdir(parents=True, exist_ok=True)
-    work = pathlib.Path(os.environ.get("TMPDIR", "/tmp")) / f"linvox-workload-{o.workload}"
-    step_pairs = o.batch * o.accumulate
-    output(str(bench), "workload", o.workload, str(o.steps * step_pairs), str(work))
+    settings = o.linvox if o.linvox is not None else WORKLOADS[o.workload]["linvox"]
+    bench, trl_steps = Bench(o), o.trl_steps or o.steps
+    folder = ROOT / "bench/results" / f"{datetime.date.today().isoformat()}-train-{o.workload}"
+    folder.mkdir(parents=True, exist_ok=True)
+    commit = output("git", "-C", str(ROOT), "rev-parse", "--short", "HEAD").strip()
     lines = [
-        f"workload {o.workload}, {step_pairs} pairs a step, {o.steps} steps, TRL {o.batch} pairs a pass, "
-        f"Linvox {json.dumps(o.linvox)}; "
-        + ", ".join(PACKAGES),
-        f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores, commit "
-        + output("git", "-C", str(ROOT), "rev-parse", "--short", "HEAD").strip(),
+        f"workload {o.workload}, {bench.pairs} pairs a step, {o.steps} steps ({trl_steps} in TRL), "
+        f"Linvox {json.dumps(settings)}; " + ", ".join(PACKAGES),
+        f"{processor()}, {os.cpu_count()} cores, commit {commit}",
     ]
-    for precision in o.precision:
-        results = []
-        for _ in range(o.rounds):
-            settings = {"precision": precision, "batch_pairs": step_pairs, "steps": o.steps, **o.linvox}
-            results.append(run([str(bench), "train", str(work), json.dumps(settings)]))
-            results.append(
-                run([python, str(ROOT / "bench/trl_train.py"), str(work), precision, str(o.batch), str(o.accumulate)])
-            )
-            print(f"{precision}: {rate(results[-2], 'pairs'):.3f} against {rate(results[-1], 'pairs'):.3f} pairs/s")
-        lines += summary(precision, results)
-        (results_dir / f"{precision}.jsonl").write_text("".join(json.dumps(r) + "\n" for r in results))
-    (results_dir / "summary.txt").write_text("\n".join(lines) + "\n")
-    print("\n".join(lines))
+
+    def say(line):
+        lines.append(line)
+        print(line, flush=True)
+        (folder / "summary.txt").write_text("\n".join(lines) + "\n")
+
+    raw = []
+
+    def keep(result, **also):
+        raw.append(result | also)
+        (folder / "raw.jsonl").write_text("".join(json.dumps(r) + "\n" for r in raw))
+        return result
+
+    keep(bench.linvox(o.steps, **settings), use="order")
+    tried = {s: keep(bench.trl(s, trl_steps), use="trial", setting=s) for s in o.trl or WORKLOADS[o.workload]["trl"]}
+    for setting, result in tried.items():
+        say("tried once: " + described(f"trl {setting}", [result]))
+    best = max(tried, key=lambda s: rate(tried[s], "pairs"))
+    results = []
+    for _ in range(o.rounds):
+        results.append(keep(bench.linvox(o.steps, **settings), use="round"))
+        results.append(keep(bench.trl(best, trl_steps), use="round", setting=best))
+        print(f"{rate(results[-2], 'pairs'):.4f} against {rate(results[-1], 'pairs'):.4f} pairs/s", flush=True)
+    for line in summary(best, results):
+        say(line)
+    if o.proof_steps:
+        ours = keep(bench.linvox(o.proof_steps, **settings | {"precision": "f32"}), use="proof")
+        theirs = keep(bench.trl("f32:" + best.split(":")[1], o.proof_steps), use="proof")
+        say(f"both in float32: losses of the first {o.proof_steps} steps differ by at most {losses_apart(ours, theirs):.1e}")
 
 
 main()

@@ -14,6 +14,7 @@
 #include "src/model/model_directory.h"
 #include "src/train/align.h"
 #include "src/train/align_plan.h"
+#include "src/train/precision.h"
 
 namespace linvox {
 namespace {
@@ -109,7 +110,8 @@ TrainBenchmark parse_train_benchmark(const std::string& text) {
 
 int train_benchmark(const std::filesystem::path& folder, const TrainBenchmark& settings) {
     const AlignConfig config = benchmark_config(settings);
-    const double peak = peak_tflops(settings.precision);
+    const std::string precision = resolved_precision(settings.precision);
+    const double peak = peak_tflops(precision);
     Decoder policy = load_model_directory(folder / "model");
     AlignData data;
     data.train = read_workload_pairs(folder);
@@ -151,7 +153,7 @@ int train_benchmark(const std::filesystem::path& folder, const TrainBenchmark& s
         }
     }
     fmt::print("{}\n", nlohmann::json{{"trainer", "linvox"},
-                                      {"precision", settings.precision},
+                                      {"precision", precision},
                                       {"batch_pairs", settings.batch_pairs},
                                       {"moments", settings.moments},
                                       {"activation_checkpointing", settings.activation_checkpointing},

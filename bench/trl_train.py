@@ -1,9 +1,8 @@
 """The same workload in TRL's DPOTrainer: reads what `linvox_bench workload` and `linvox_bench train` wrote.
 
-    trl_train.py DIR bf16|f32 BATCH ACCUMULATE
+    trl_train.py DIR bf16|f32 BATCH ACCUMULATE STEPS
 
-Steps hold the records of DIR/order.json in that order, BATCH pairs at a time, ACCUMULATE times a step. The
-reference is precomputed before the clock starts. Prints one JSON object as `linvox_bench train` does.
+The first STEPS steps of DIR/order.json, BATCH pairs at a time, ACCUMULATE times a step. The reference is precomputed before the clock starts. Prints one JSON object as `linvox_bench train` does.
 """
 
 import json
@@ -40,12 +39,19 @@ class InOrder(DPOTrainer):
 class Clock(TrainerCallback):
     def __init__(self):
         self.seconds, self.losses, self.last = [], [], 0.0
+        self.pass_seconds, self.last_pass = [], 0.0
 
     def on_train_begin(self, *args, **kwargs):
-        self.last = time.perf_counter()
+        self.last = self.last_pass = time.perf_counter()
+
+    def on_substep_end(self, *args, **kwargs):
+        now = time.perf_counter()
+        self.pass_seconds.append(now - self.last_pass)
+        self.last_pass = now
 
     def on_step_end(self, *args, **kwargs):
-        now = time.perf_counter()
+        self.on_substep_end()  # the last pass of a step, with the optimiser's work
+        now = self.last_pass
         self.seconds.append(now - self.last)
         self.last = now
 
@@ -57,7 +63,7 @@ class Clock(TrainerCallback):
 def main():
     folder, precision, batch, accumulate = sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
     records = [json.loads(line) for line in open(f"{folder}/pairs.jsonl")]
-    order = json.load(open(f"{folder}/order.json"))
+    order = json.load(open(f"{folder}/order.json"))[: int(sys.argv[5])]
     rows = [
         {"prompt": words(records[i]["prompt"]), "chosen": " " + words(records[i]["chosen"]), "rejected": " " + words(r)}
         for step in order
@@ -120,6 +126,7 @@ def main():
                 "batch_pairs": batch * accumulate,
                 "batch": batch,
                 "seconds": clock.seconds,
+                "pass_seconds": clock.pass_seconds,
                 "losses": clock.losses,
                 "pairs": [sum(len(records[i]["rejected"]) for i in step) for step in order],
                 "tokens": repeated,

@@ -10,6 +10,7 @@
 #include "src/base/text.h"
 #include "src/recipe/judge_text.h"
 #include "src/recipe/judge_tts.h"
+#include "src/train/precision.h"
 
 namespace linvox {
 
@@ -275,7 +276,7 @@ void check_align_runs(const std::vector<AlignRun>& runs, std::vector<std::string
             problems.push_back(fmt::format("align: '{}' is a reserved name", run.name));
         if (!names.insert(run.name).second)
             problems.push_back(fmt::format("align: the name '{}' stands twice", run.name));
-        if (run.train.precision != runs.front().train.precision)
+        if (resolved_precision(run.train.precision) != resolved_precision(runs.front().train.precision))
             problems.push_back("align: all runs share one reference, so their precision must be equal");
         for (const std::string& problem : check_loss_config(run.train.loss, "align." + run.name + ".loss"))
             problems.push_back(problem);

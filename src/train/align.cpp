@@ -13,6 +13,7 @@
 #include "src/train/align_reference.h"
 #include "src/train/align_source.h"
 #include "src/train/decoder_parameters.h"
+#include "src/train/precision.h"
 
 namespace linvox {
 namespace {
@@ -23,7 +24,8 @@ std::map<std::string, std::string> align_identity(const AlignConfig& config, con
     identity["settings"] = fmt::format(
         "epochs {} batch_pairs {} token_budget {} pair_weight {} precision {} seed {} lr {} betas {} {} "
         "decay {} clip {} schedule {} {} {}",
-        config.epochs, config.batch_pairs, config.token_budget, config.pair_weight, config.precision,
+        config.epochs, config.batch_pairs, config.token_budget, config.pair_weight,
+        resolved_precision(config.precision),
         config.seed, config.optimiser.learning_rate, config.optimiser.beta1, config.optimiser.beta2,
         config.optimiser.weight_decay, config.optimiser.clip_norm, config.schedule.kind,
         config.schedule.warmup_steps, config.schedule.final_ratio);

@@ -31,7 +31,7 @@ struct AlignConfig {
     std::int64_t token_budget = 4096;       // of a micro-batch, shared form
     std::string pair_weight = "pair";       // pair (1 each) or prompt (1/k each)
     std::string task_score;                 // metric given to losses that need task scores; "" none
-    std::string precision = "f32";          // of the matrix products: bf16, f32
+    std::string precision = "f32";          // of the matrix products: precision.h
     LoraConfig lora;                        // rank 0: every weight is trained
     std::vector<std::string> freeze;        // patterns of weight names that are not trained
     bool activation_checkpointing = false;  // compute each layer again in backward: less memory, more time

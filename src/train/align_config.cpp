@@ -13,6 +13,7 @@
 #include "src/train/align_plan.h"
 #include "src/train/align_reference.h"
 #include "src/train/pair_batch_score.h"
+#include "src/train/precision.h"
 
 namespace linvox {
 
@@ -49,7 +50,7 @@ void AlignConfig::visit(ConfigVisitor& v) {
     v.choice("pair_weight", pair_weight, "weight of a pair: 1, or 1/k for k pairs of one prompt",
              {"pair", "prompt"});
     v.field("task_score", task_score, "score of the answers for losses that need one; empty: none");
-    v.choice("precision", precision, "of the matrix products; weights stay float32", {"bf16", "f32"});
+    visit_precision(v, precision);
     v.section("lora", lora, "adapters instead of whole weights");
     v.field("freeze", freeze, "weights that are not trained, by name: model.embed_tokens.*, *.mlp.*");
     v.field("activation_checkpointing", activation_checkpointing,
@@ -158,7 +159,7 @@ void check(const AlignConfig& config, const AlignData& data) {
 
 ScoreConfig align_score_config(const AlignConfig& config, const SoftmaxRange& softmax) {
     ScoreConfig score;
-    score.forward.compute = config.precision == "bf16" ? Compute::bfloat16 : Compute::as_weights;
+    score.forward.compute = compute_of(config.precision);
     score.forward.checkpoint_layers = config.activation_checkpointing;
     score.softmax = softmax;
     score.statistics = config.token_statistics;

@@ -5,6 +5,7 @@
 #include "src/base/text.h"
 #include "src/model/lora.h"
 #include "src/train/decoder_parameters.h"
+#include "src/train/precision.h"
 #include "src/train/sft_source.h"
 
 namespace linvox {
@@ -18,7 +19,7 @@ std::map<std::string, std::string> sft_identity(const SftData& data, const SftCo
         "clip {} "
         "schedule {} {} {} ema {}",
         config.steps, config.token_budget, config.accumulate, config.dropout, config.input_noise,
-        config.precision, config.seed, config.optimiser.learning_rate, config.optimiser.beta1,
+        resolved_precision(config.precision), config.seed, config.optimiser.learning_rate, config.optimiser.beta1,
         config.optimiser.beta2, config.optimiser.weight_decay, config.optimiser.clip_norm,
         config.schedule.kind, config.schedule.warmup_steps, config.schedule.final_ratio, config.ema_decay);
     if (config.optimiser.moments != "f32") identity["moments"] = config.optimiser.moments;
@@ -41,7 +42,7 @@ void SftConfig::visit(ConfigVisitor& v, bool from_weights) {
     v.field("dropout", dropout, "probability of a zeroed activation", Range{0.0, 0.95});
     v.field("input_noise", input_noise, "share of input codes replaced by random ones; labels stay",
             Range{0.0, 0.95});
-    v.choice("precision", precision, "of the matrix products; weights stay float32", {"bf16", "f32"});
+    visit_precision(v, precision);
     v.field("activation_checkpointing", activation_checkpointing,
             "compute every layer again in backward: less memory, more time");
     if (from_weights) {

@@ -23,7 +23,7 @@ struct SftConfig {
     std::int64_t accumulate = 1;       // micro-batches per step
     double dropout = 0.1;
     double input_noise = 0.0;               // share of input codes replaced by random ones; labels stay
-    std::string precision = "bf16";         // of the matrix products: bf16, f32
+    std::string precision = "auto";         // of the matrix products: precision.h
     bool activation_checkpointing = false;  // compute each layer again in backward: less memory, more time
     LoraConfig lora;                        // rank 0: every weight is trained
     std::vector<std::string> freeze;        // patterns of weight names that are not trained

@@ -9,12 +9,14 @@
 #include <limits>
 #include <utility>
 
+#include "src/train/precision.h"
+
 namespace linvox {
 namespace {
 
 ScoreConfig score_config(const SftConfig& config, const SftData& data) {
     ScoreConfig score;
-    score.forward.compute = config.precision == "bf16" ? Compute::bfloat16 : Compute::as_weights;
+    score.forward.compute = compute_of(config.precision);
     score.forward.checkpoint_layers = config.activation_checkpointing;
     score.softmax = data.softmax;
     return score;
