@@ -13,8 +13,8 @@
 #include "src/data/math_records.h"
 #include "src/data/preference_texts.h"
 #include "src/data/record_fields.h"
-#include "src/data/records.h"
 #include "src/data/validate_ids.h"
+#include "src/data/validate_native.h"
 #include "src/text/math_answer.h"
 
 namespace linvox {
@@ -349,33 +349,6 @@ std::optional<std::string> check_math(Validator& v, const json& record, std::siz
     return std::nullopt;
 }
 
-/// Linvox's own records have readers that check everything; their messages become findings.
-void check_native(Validator& v, const std::filesystem::path& path, const json& header) {
-    const std::string kind = header.value("kind", "pairs");
-    v.report.form = "linvox " + kind;
-    const auto note = [&](std::string message) {
-        const std::string start = path.string() + ":";
-        std::size_t line = 0;
-        if (message.starts_with(start)) {
-            message.erase(0, start.size());
-            const std::size_t end = message.find(':');
-            line = std::strtoull(message.c_str(), nullptr, 10);
-            if (end != std::string::npos && line > 0) message = trim(message.substr(end + 1));
-        }
-        v.add("schema", line, message);
-    };
-    try {
-        if (kind == "candidates")
-            v.report.records = static_cast<std::int64_t>(read_candidates(path).records.size());
-        else if (kind == "sft")
-            v.report.records = static_cast<std::int64_t>(read_sft_examples(path).records.size());
-        else
-            v.report.records = static_cast<std::int64_t>(read_preferences(path).records.size());
-    } catch (const DataError& error) {
-        for (const std::string& line : split(error.what(), '\n')) note(line);
-    }
-}
-
 bool is_native(const json& record) {
     return record.value("format", "") == "linvox-preference" ||
            (record.contains("prompt_ids") && !is_id_preference(record));
@@ -406,8 +379,7 @@ ValidationReport validate_file(const std::filesystem::path& path, const Tokenise
             continue;
         }
         if (v.report.records == 0 && is_native(record)) {
-            check_native(v, path, record);
-            return std::move(v.report);
+            return validate_native(path, record.value("kind", "pairs"));
         }
         ++v.report.records;
         if (v.report.form.empty())

@@ -41,6 +41,8 @@ const std::vector<ProblemKind>& problem_kinds() {
         {"duplicate", Severity::warning, "the same content as an earlier record", kDropRecord},
         {"cut-by-length", Severity::warning,
          "the chosen answer ends in mid-sentence or without an end id, unlike most of the file", ""},
+        {"cut-candidates", Severity::warning,
+         "all candidates of a prompt were cut by the length limit, and are never paired", ""},
         {"gold-not-a-number", Severity::warning, "the final answer is compared as text", ""},
         {"pad-is-end", Severity::warning,
          "the model pads with its end token: a trainer that masks padding by its id never learns to end. "

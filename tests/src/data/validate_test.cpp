@@ -232,6 +232,22 @@ TEST(Validate, LinvoxRecordsAreReadByTheirOwnReader) {
     EXPECT_THAT(found(report), ElementsAre("schema:2"));
 }
 
+TEST(Validate, PromptsWhoseCandidatesWereAllCutAreCounted) {
+    const auto record = [](const std::string& id, const std::string& finishes) {
+        std::string candidates;
+        for (const std::string& finish : split(finishes, ' '))
+            candidates += (candidates.empty() ? "" : ",") + (R"({"ids": [4], "finish": ")" + finish + "\"}");
+        return R"({"id": ")" + id + R"(", "prompt_ids": [1], "candidates": [)" + candidates + "]}\n";
+    };
+    const ValidationReport report = validate_file(
+        file_of(R"({"format": "linvox-preference", "version": 1, "kind": "candidates", "vocab_size": 10})"
+                "\n" +
+                record("a", "length stop") + record("b", "length length")));
+    EXPECT_EQ(report.form, "linvox candidates");
+    EXPECT_THAT(found(report), ElementsAre("cut-candidates:0"));
+    EXPECT_THAT(report.findings[0].detail, HasSubstr("1 of 2 prompts"));
+}
+
 TEST(Validate, WhatCannotBeReadIsAnError) {
     EXPECT_THROW(validate_file("/nowhere/x.jsonl"), DataError);
     EXPECT_THROW(validate_file(file_of("")), DataError);
