@@ -29,8 +29,11 @@ GrownFiles grown_files(const GrowArguments& arguments, std::int64_t rows) {
         log_line("no tokenizer in the directory: the new ids start behind the embedding's rows");
         return {{}, rows};
     }
-    const auto tokens = numbered_tokens(arguments.pattern, static_cast<std::int32_t>(arguments.grow.count));
-    TokenizerGrowth growth = grow_tokenizer(arguments.model, tokens);
+    std::vector<std::string> tokens = arguments.marks;
+    for (std::string& code :
+         numbered_tokens(arguments.pattern, static_cast<std::int32_t>(arguments.grow.count)))
+        tokens.push_back(std::move(code));
+    TokenizerGrowth growth = grow_tokenizer(arguments.model, tokens, arguments.marks.size());
     GrownFiles grown{{}, growth.first_id};
     for (TokenizerGrowth::File& file : growth.files) grown.by_name[file.name] = std::move(file.bytes);
     return grown;
@@ -44,8 +47,10 @@ void command_inspect(const std::filesystem::path& directory, const InspectOption
 }
 
 void command_grow(const GrowArguments& arguments) {
+    require_free_directory(arguments.out);
     const Decoder decoder = load_model_directory(arguments.model);
     GrowConfig config = arguments.grow;
+    config.count += static_cast<std::int64_t>(arguments.marks.size());
     const GrownFiles files = grown_files(arguments, decoder.config.vocab_size);
     config.first_id = files.first_id;
     const Decoder grown = grow_vocabulary(decoder, config);

@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <charconv>
 
 #include "src/base/error.h"
@@ -11,7 +12,7 @@
 #include "src/model/adapter_directory.h"
 #include "src/model/lora.h"
 #include "src/model/model_directory.h"
-#include "src/text/chat_template.h"
+#include "src/text/chat_encoding.h"
 
 namespace linvox {
 namespace {
@@ -31,6 +32,19 @@ std::vector<std::int64_t> parse_range(const std::string& text) {
             whole_number(std::string_view(text).substr(colon + 1), text)};
 }
 
+/// What closes an answer in the template, first among the stop ids: config.json often knows the chat's end
+/// alone.
+void add_template_end(AnswerIds& ids, const ModelArguments& arguments) {
+    const ChatEncoding encoding{load_tokenizer(arguments.model), find_chat_template(arguments.chat_template)};
+    check(encoding);
+    const std::vector<std::int32_t> closing = closing_ids(encoding);
+    if (closing.empty() ||
+        std::find(ids.stop_ids.begin(), ids.stop_ids.end(), closing.back()) != ids.stop_ids.end())
+        return;
+    ids.stop_ids.insert(ids.stop_ids.begin(), closing.back());
+    if (!ids.softmax.contains(closing.back())) ids.softmax.extra_ids.push_back(closing.back());
+}
+
 }  // namespace
 
 Decoder load_decoder(const ModelArguments& arguments) {
@@ -44,13 +58,23 @@ Decoder load_decoder(const ModelArguments& arguments) {
 AnswerIds answer_ids_of(const ModelArguments& arguments, const ModelConfig& config) {
     AnswerIdChoice choice = arguments.ids;
     if (!arguments.range.empty()) choice.range = parse_range(arguments.range);
-    return answer_ids_of(arguments.model, config, choice);
+    AnswerIds ids = answer_ids_of(arguments.model, config, choice);
+    if (choice.stop_ids.empty() && !arguments.chat_template.empty()) add_template_end(ids, arguments);
+    return ids;
 }
 
 LineRules line_rules(const ModelArguments& arguments, const ModelConfig& config, const AnswerIds& ids) {
     LineStyle style{.lead_in_prompt = !ids.softmax.is_all(), .stop_ids = ids.stop_ids};
     if (!arguments.chat_template.empty()) style.form = find_chat_template(arguments.chat_template);
     return line_rules(arguments.model, config, style);
+}
+
+void require_free_directory(const std::filesystem::path& out) {
+    namespace fs = std::filesystem;
+    const bool free = !fs::exists(out) || (fs::is_directory(out) && fs::is_empty(out));
+    LINVOX_REQUIRE(free, UserError,
+                   "--out {}: {}, and would be replaced whole; name a folder that is not there", out.string(),
+                   fs::is_directory(out) ? "the folder holds files" : "is a file");
 }
 
 void command_import_vllm(const ImportArguments& arguments) {
@@ -70,6 +94,7 @@ void command_import_vllm(const ImportArguments& arguments) {
 }
 
 void command_merge(const MergeArguments& arguments) {
+    require_free_directory(arguments.out);
     Decoder decoder = load_model_directory(arguments.model);
     load_adapter(arguments.adapter, decoder);
     save_model_like(arguments.model, arguments.out, merged_lora(decoder));

@@ -29,6 +29,9 @@ Decoder load_decoder(const ModelArguments& arguments);
 AnswerIds answer_ids_of(const ModelArguments& arguments, const ModelConfig& config);
 LineRules line_rules(const ModelArguments& arguments, const ModelConfig& config, const AnswerIds& ids);
 
+/// UserError unless `out` is free: nothing there, or an empty folder. Saving replaces what a path holds.
+void require_free_directory(const std::filesystem::path& out);
+
 struct ScoreArguments {
     ModelArguments model;
     std::filesystem::path data, out;  // out empty: stdout
@@ -56,6 +59,7 @@ void command_inspect(const std::filesystem::path& directory, const InspectOption
 struct GrowArguments {
     std::filesystem::path model, out;
     std::string pattern = "<|s_N|>";
+    std::vector<std::string> marks;  // special tokens in front of the codec's
     GrowConfig grow;
 };
 void command_grow(const GrowArguments& arguments);

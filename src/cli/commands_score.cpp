@@ -40,7 +40,11 @@ void command_score(const ScoreArguments& arguments) {
     score.softmax = ids.softmax;
     std::vector<AnswerLine> lines;
     for_each_answer_line(arguments.data, line_rules(arguments.model, decoder.config, ids),
-                         [&](AnswerLine&& line) { lines.push_back(std::move(line)); });
+                         [&](AnswerLine&& line) {
+                             for (std::size_t i = 0; i < line.names.size(); ++i)
+                                 require_predictable(line.group.answers[i], line.names[i], ids.softmax);
+                             lines.push_back(std::move(line));
+                         });
     std::optional<JsonLinesWriter> file;
     if (!arguments.out.empty()) file.emplace(arguments.out, JsonLinesWriter::Mode::whole);
     Progress progress("score", "records", static_cast<std::int64_t>(lines.size()));

@@ -6,6 +6,7 @@
 #include "src/base/files.h"
 #include "src/base/text.h"
 #include "src/data/validate.h"
+#include "src/text/chat_encoding.h"
 #include "src/text/tokenizer.h"
 
 namespace linvox {
@@ -21,7 +22,16 @@ Tokenise tokenise_with(const std::filesystem::path& model) {
 int command_validate(const ValidateArguments& arguments) {
     LINVOX_REQUIRE(arguments.fix.empty() || !std::filesystem::exists(arguments.fix), UserError,
                    "--fix {}: the file exists; name a new one", arguments.fix.string());
-    ValidationReport report = validate_file(arguments.file, tokenise_with(arguments.tokenizer));
+    ModelRules rules;
+    if (!arguments.tokenizer.empty()) rules = model_rules(arguments.tokenizer);
+    if (!arguments.chat_template.empty()) {
+        LINVOX_REQUIRE(!arguments.tokenizer.empty(), UserError,
+                       "--template {}: its marks are a tokenizer's; give --tokenizer too",
+                       arguments.chat_template);
+        rules.form = find_chat_template(arguments.chat_template);
+        check(ChatEncoding{load_tokenizer(arguments.tokenizer), rules.form});
+    }
+    ValidationReport report = validate_file(arguments.file, tokenise_with(arguments.tokenizer), rules);
     if (std::filesystem::is_directory(arguments.tokenizer)) find_pad_is_end(report, arguments.tokenizer);
     fmt::print("{}", validation_text(report, arguments.file, arguments.most));
     if (arguments.fix.empty()) return report.count(Severity::error) > 0 ? 2 : 0;

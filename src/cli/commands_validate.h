@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <filesystem>
+#include <string>
 
 namespace linvox {
 
@@ -11,6 +12,8 @@ struct ValidateArguments {
     std::filesystem::path fix;  // where the repaired copy goes; empty: none
     std::filesystem::path
         tokenizer;         // model directory or its tokenizer file, for the prefix check; empty: none
+    std::string
+        chat_template;     // name of one, for the prefix check; "": prompt and answer are joined as they are
     std::size_t most = 5;  // findings listed of each kind
 };
 

@@ -96,8 +96,11 @@ void add_validate(CLI::App& app, ValidateArguments& arguments, int& code) {
         ->required();
     validate->add_option("--fix", arguments.fix,
                          "write a copy with everything repaired that is safe to repair");
-    validate->add_option("--tokenizer", arguments.tokenizer,
-                         "model directory, tokenizer.json or *.model: also check that prompts are prefixes");
+    validate->add_option(
+        "--tokenizer", arguments.tokenizer,
+        "model directory, tokenizer.json or *.model: also check that prompts are prefixes, and ids");
+    validate->add_option("--template", arguments.chat_template,
+                         "chat template that stands between prompts and answers (`linvox templates`)");
     validate->add_option("--most", arguments.most, "findings listed of each kind");
     validate->callback([&arguments, &code] { code = command_validate(arguments); });
 }

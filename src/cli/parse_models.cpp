@@ -83,7 +83,7 @@ void add_model(CLI::App& app, ModelArguments& model) {
         ->check(CLI::IsMember({"stored", "f32", "bf16"}))
         ->capture_default_str();
     app.add_option("--stop", model.ids.stop_ids,
-                   "ids that end an answer (default: the codec's, or config.json's)")
+                   "ids that end an answer (default: the template's, and the codec's or config.json's)")
         ->delimiter(',');
     app.add_option("--template", model.chat_template,
                    "chat template of prompts and answers that are text (`linvox templates`; default: none)");
@@ -169,6 +169,8 @@ void add_grow(CLI::App& app, GrowArguments& a) {
         ->required()
         ->check(CLI::Range(1, 1 << 22));
     grow->add_option("--pattern", a.pattern, "their names; N is the number")->capture_default_str();
+    grow->add_option("--marks", a.marks, "special tokens to add in front of them, for a template")
+        ->delimiter(',');
     grow->add_option("--init", a.grow.init, "of the new rows: mean, normal, zeros")
         ->check(CLI::IsMember({"mean", "normal", "zeros"}))
         ->capture_default_str();

@@ -3,6 +3,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <utility>
+
 #include "src/base/error.h"
 #include "src/base/files.h"
 #include "src/base/text.h"
@@ -33,12 +36,12 @@ TomlValue take_base(TomlValue& root, ConfigSource& source, Problems& problems) {
     root.erase("base");
     if (name.kind != Kind::text || std::filesystem::path(name.text).has_parent_path()) {
         problems.add(name.place, fmt::format("base must name a recipe in the same folder, got {}", describe(name)));
-        return {};
+        problems.throw_if_any();  // without a base the keys below would look wrong too
     }
     source.base = source.file.parent_path() / name.text;
     if (!std::filesystem::exists(source.base)) {
         problems.add(name.place, fmt::format("base = '{}': there is no such file", name.text));
-        return {};
+        problems.throw_if_any();
     }
     TomlValue base = parse_file(source.base, TomlPlace::kBase, problems);
     if (const TomlValue* another = base.find("base")) {
@@ -84,6 +87,31 @@ Layers read_layers(ConfigSource& source, Problems& problems) {
     return layers;
 }
 
+// The table that holds a dotted key, and the key's last part; nullptr where there is none.
+std::pair<TomlValue*, std::string> table_of(TomlValue& root, const std::string& key) {
+    const std::vector<std::string> parts = split(key, '.');
+    TomlValue* table = &root;
+    for (std::size_t i = 0; table && i + 1 < parts.size(); ++i) {
+        table = table->find(parts[i]);
+        if (table && table->kind != Kind::table) table = nullptr;
+    }
+    return {table, parts.back()};
+}
+
+void drop_replaced(TomlValue& root, const KeyReplacement& rule) {
+    // Base, then file and profile, then --set.
+    const auto layer = [](const TomlValue& value) { return std::min(value.place.source, 1); };
+    const auto [table, name] = table_of(root, rule.key);
+    const TomlValue* value = table ? table->find(name) : nullptr;
+    if (!value) return;
+    const int given_in = layer(*value);
+    for (const std::string& key : rule.replaced) {
+        const auto [holder, last] = table_of(root, key);
+        const TomlValue* other = holder ? holder->find(last) : nullptr;
+        if (other && layer(*other) < given_in) holder->erase(last);
+    }
+}
+
 // All layers in one tree: what the structs are filled from.
 TomlValue merge_layers(const Layers& layers, const ConfigSource& source, Problems& problems) {
     TomlValue root = layers.base;
@@ -103,6 +131,7 @@ TomlValue merge_layers(const Layers& layers, const ConfigSource& source, Problem
         const std::string wrong = apply_override(root, source.overrides[i], place);
         if (!wrong.empty()) problems.add({place, 0, 0}, wrong);
     }
+    for (const KeyReplacement& rule : source.replacements) drop_replaced(root, rule);
     return root;
 }
 

@@ -21,11 +21,18 @@ namespace linvox {
 
 using VisitFunction = std::function<void(ConfigVisitor&)>;
 
+/// A key that takes the place of others: where it is given, those of earlier layers are dropped.
+struct KeyReplacement {
+    std::string key;                    // "model.start"
+    std::vector<std::string> replaced;  // "model.hidden_size", ...
+};
+
 struct ConfigSource {
     std::filesystem::path file;          // the recipe
     std::string profile;                 // "" or the name of a [profile.NAME] table
     std::vector<std::string> overrides;  // "loss.beta=0.2"; the value is TOML, bare words are strings
-    std::filesystem::path base;           // set by the reader: the file that `base` names
+    std::filesystem::path base = {};     // set by the reader: the file that `base` names
+    std::vector<KeyReplacement> replacements = {};
 };
 
 /// Fills the struct behind `visit`; throws ConfigError with every problem found.

@@ -45,4 +45,18 @@ AnswerIds answer_ids_of(const std::filesystem::path& model, const ModelConfig& c
     return ids;
 }
 
+void require_predictable(const TokenSequence& answer, const std::string& name, const SoftmaxRange& softmax) {
+    auto given = answer.given.begin();
+    for (std::int32_t i = 0; i < static_cast<std::int32_t>(answer.ids.size()); ++i) {
+        while (given != answer.given.end() && given->end <= i) ++given;
+        if (given != answer.given.end() && given->begin <= i) continue;
+        const std::int32_t id = answer.ids[static_cast<std::size_t>(i)];
+        LINVOX_REQUIRE(
+            softmax.is_all() || softmax.contains(id), DataError,
+            "{}: token {} has the id {}, outside the ids {} that the softmax runs over; mark it as given, "
+            "or choose other ids (codec_only, a range, stop ids)",
+            name, i + 1, id, describe(softmax));
+    }
+}
+
 }  // namespace linvox

@@ -3,10 +3,12 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <string>
 #include <vector>
 
 #include "src/model/model_config.h"
 #include "src/model/softmax_range.h"
+#include "src/text/token_sequence.h"
 
 namespace linvox {
 
@@ -25,5 +27,9 @@ struct AnswerIds {
 /// stop id outside the model's vocabulary, and for codec_only beside a range.
 AnswerIds answer_ids_of(const std::filesystem::path& model, const ModelConfig& config,
                         const AnswerIdChoice& choice);
+
+/// The ids that the softmax leaves out can only be given: DataError naming answer and token for one that is
+/// not.
+void require_predictable(const TokenSequence& answer, const std::string& name, const SoftmaxRange& softmax);
 
 }  // namespace linvox

@@ -269,6 +269,10 @@ std::vector<PromptLine> read_prompt_lines(const std::filesystem::path& file, con
         prompts.push_back(read_prompt_line(line, number, rules));
         LINVOX_REQUIRE(ids.insert(prompts.back().id).second, DataError, "the id '{}' stands twice",
                        prompts.back().id);
+        const std::size_t length = prompts.back().prompt_ids.size();
+        LINVOX_REQUIRE(static_cast<std::int64_t>(length) < rules.max_positions, DataError,
+                       "the prompt has {} tokens and leaves no room in the model's context of {}; shorten it",
+                       length, rules.max_positions);
     });
     return prompts;
 }

@@ -77,8 +77,8 @@ AnswerLine read_answer_line(const nlohmann::json& line, std::size_t number, cons
 /// A conversation with its scored turns; DataError when it is longer than the model's context.
 SequenceGroup dialogue_group(Dialogue dialogue, const LineRules& rules);
 
-/// The lines of a file; DataError for a repeated prompt id or a file without any. What `visit` throws gets
-/// file and line in front too.
+/// The lines of a file; DataError for a repeated prompt id, a prompt that fills the context, or a file
+/// without any. What `visit` throws gets file and line in front too.
 std::vector<PromptLine> read_prompt_lines(const std::filesystem::path& file, const LineRules& rules);
 void for_each_answer_line(const std::filesystem::path& file, const LineRules& rules,
                           const std::function<void(AnswerLine&&)>& visit);

@@ -109,8 +109,9 @@ PreferenceText parse_ultrafeedback(const json& record) {
     PreferenceText pair;
     pair.prompt = {{"user", text_at(record, "instruction")}};
     const json& list = require_field(record, "completions");
-    LINVOX_REQUIRE(list.is_array() && list.size() >= 2, DataError,
-                   "\"completions\" must be a list of two or more");
+    LINVOX_REQUIRE(list.is_array(), DataError, "\"completions\" must be a list of two or more");
+    LINVOX_REQUIRE(list.size() >= 2, NoPreferenceError,
+                   "\"completions\" must be a list of two or more, found {}", list.size());
     std::vector<std::pair<double, std::string>> scored;
     for (const json& completion : list)
         scored.emplace_back(number_field(completion, "overall_score", std::nan("")),
@@ -119,7 +120,7 @@ PreferenceText parse_ultrafeedback(const json& record) {
         LINVOX_REQUIRE(std::isfinite(score), DataError, "a completion has no number \"overall_score\"");
     const auto [worst, best] = std::minmax_element(
         scored.begin(), scored.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
-    LINVOX_REQUIRE(best->first > worst->first, DataError,
+    LINVOX_REQUIRE(best->first > worst->first, NoPreferenceError,
                    "all completions have the score {}; a pair needs a better and a worse one", best->first);
     pair.chosen = best->second;
     pair.rejected = {worst->second};

@@ -20,6 +20,11 @@ struct SpanError : DataError {
     using DataError::DataError;
 };
 
+/// Answers with scores, none of them better than another.
+struct NoPreferenceError : DataError {
+    using DataError::DataError;
+};
+
 /// Refuses keys outside `known`, with the nearest one as a suggestion. `where` stands in front.
 void require_known_fields(const nlohmann::json& object, const std::string& where,
                           const std::vector<std::string>& known);

@@ -1,6 +1,7 @@
 #include "src/data/records.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <nlohmann/json.hpp>
 #include <utility>
@@ -119,6 +120,25 @@ void write_records(const std::filesystem::path& path, RecordFile<Record> const& 
     writer.close();
 }
 
+/// What differs first between a file's header and a run's.
+std::string header_difference(const RecordHeader& file, const RecordHeader& run) {
+    const auto differ = [](std::string_view what, const std::string& there, const std::string& here) {
+        return fmt::format("{} is '{}' there, '{}' here", what, there, here);
+    };
+    if (file.kind != run.kind) return differ("its kind", file.kind, run.kind);
+    if (file.vocab_size != run.vocab_size)
+        return differ("the vocabulary", std::to_string(file.vocab_size), std::to_string(run.vocab_size));
+    for (const auto& [name, digest] : run.digests) {
+        const auto found = file.digests.find(name);
+        const std::string there = found == file.digests.end() ? "" : found->second;
+        if (there != digest) return differ(name, there, digest);
+    }
+    if (file.stop_ids != run.stop_ids)
+        return differ("the list of stop ids", fmt::format("{}", fmt::join(file.stop_ids, " ")),
+                      fmt::format("{}", fmt::join(run.stop_ids, " ")));
+    return "it names more sources";
+}
+
 }  // namespace
 
 std::string finish_name(Finish finish) {
@@ -160,9 +180,8 @@ CandidateAppender::CandidateAppender(const std::filesystem::path& path, RecordHe
     }
     CandidateFile file = read_candidates(path, /*allow_empty=*/true);
     LINVOX_REQUIRE(file.header == header, DataError,
-                   "{}: its header differs from this run's (made with another model, tokenizer or codec?); "
-                   "delete the file or choose another run directory",
-                   path.string());
+                   "{}: its header differs from this run's: {}; delete the file, or write to another one",
+                   path.string(), header_difference(file.header, header));
     state_->found = std::move(file.records);
 }
 

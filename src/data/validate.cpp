@@ -13,7 +13,8 @@
 #include "src/data/math_records.h"
 #include "src/data/preference_texts.h"
 #include "src/data/record_fields.h"
-#include "src/data/records.h"
+#include "src/data/validate_ids.h"
+#include "src/data/validate_native.h"
 #include "src/text/math_answer.h"
 
 namespace linvox {
@@ -24,11 +25,12 @@ using nlohmann::json;
 /// A file while it is looked at.
 struct Validator {
     const Tokenise& tokenise;
-    ValidationReport report;
-    std::map<std::string, std::size_t> seen;                      // content to its first line
-    std::map<std::string, std::size_t> sides;                     // "prompt, chosen, rejected" to line
-    std::vector<std::pair<std::size_t, std::string>> last_words;  // line and end of each chosen answer
-    std::int64_t closed = 0;                                      // chosen answers that end a sentence
+    const ModelRules& rules;
+    ValidationReport report = {};
+    std::map<std::string, std::size_t> seen = {};                    // content to its first line
+    std::map<std::string, std::size_t> sides = {};                   // "prompt, chosen, rejected" to line
+    std::vector<std::pair<std::size_t, std::string>> unclosed = {};  // chosen answers without a proper end
+    std::int64_t judged = 0;                                         // chosen answers whose end was looked at
 
     void add(const std::string& kind, std::size_t line, const std::string& detail) {
         report.findings.push_back({kind, line, detail});
@@ -77,6 +79,13 @@ bool closes_sentence(std::string text) {
            (last >= '0' && last <= '9');
 }
 
+/// The end of a text, for messages; whole characters.
+std::string last_words(const std::string& text) {
+    std::size_t begin = text.size() - std::min<std::size_t>(text.size(), 20);
+    while (begin < text.size() && (static_cast<unsigned char>(text[begin]) & 0xC0) == 0x80) ++begin;
+    return shown(text.substr(begin));
+}
+
 /// True when the text at `prompt` is the beginning of the encoded whole.
 bool is_prefix(const Tokenise& tokenise, const std::string& prompt, const std::string& answer) {
     const std::vector<std::int32_t> before = tokenise(prompt), whole = tokenise(prompt + answer);
@@ -115,6 +124,23 @@ std::string joined_prompt(const PreferenceText& pair) {
     std::string text;
     for (const ChatMessage& turn : pair.prompt) text += turn.content;
     return text;
+}
+
+/// Whether the answers' tokens follow the prompt's, in the template if there is one. Messages without a
+/// template are not judged: what will stand between them is not known.
+void find_joined_tokens(Validator& v, const PreferenceText& pair, const std::string& answer,
+                        std::size_t line) {
+    const bool messages = v.report.form == "trl-chat";
+    if (!v.tokenise || (messages && !v.rules.form)) return;
+    std::string before = joined_prompt(pair), after = answer;
+    if (v.rules.form) {
+        const RoleForm& role = answering_role(*v.rules.form);
+        before = render_chat(*v.rules.form, pair.prompt, /*open=*/true).text + role.lead;
+        after += role.stop;
+    }
+    if (is_prefix(v.tokenise, before, after)) return;
+    v.add("not-a-prefix", line,
+          fmt::format("tokens join across the border: {} | {}", shown(joined_prompt(pair)), shown(answer)));
 }
 
 /// An answer with the turns behind its first one.
@@ -187,25 +213,27 @@ void look_at_pair(Validator& v, const PreferenceText& pair, std::size_t line) {
     for (const std::string& answer : {pair.chosen, pair.rejected.front()}) {
         if (prompt.size() > 20 && answer.starts_with(prompt))
             v.add("prompt-in-answer", line, shown(answer));
-        else if (v.tokenise && !is_prefix(v.tokenise, prompt, answer))
-            v.add("not-a-prefix", line,
-                  fmt::format("tokens join across the border: {} | {}", shown(prompt), shown(answer)));
+        else
+            find_joined_tokens(v, pair, answer, line);
     }
-    v.last_words.emplace_back(line, pair.chosen);
-    v.closed += closes_sentence(pair.chosen);
+    ++v.judged;
+    if (!closes_sentence(pair.chosen))
+        v.unclosed.emplace_back(line, fmt::format("the chosen answer ends in '{}'", last_words(pair.chosen)));
 }
 
-/// Most answers of the file end a sentence: those that do not were probably cut by a length limit.
+/// Most answers of the file have a proper end: those that do not were probably cut by a length limit.
 void find_cut_answers(Validator& v) {
     constexpr double kMost = 0.8;
-    if (v.last_words.size() < 10 ||
-        static_cast<double>(v.closed) < kMost * static_cast<double>(v.last_words.size()))
-        return;
-    for (const auto& [line, text] : v.last_words)
-        if (!closes_sentence(text))
-            v.add("cut-by-length", line,
-                  fmt::format("the chosen answer ends in '{}'",
-                              shown(text.substr(text.size() - std::min<std::size_t>(text.size(), 20)))));
+    const auto closed = static_cast<double>(v.judged) - static_cast<double>(v.unclosed.size());
+    if (v.judged < 10 || closed < kMost * static_cast<double>(v.judged)) return;
+    for (const auto& [line, detail] : v.unclosed) v.add("cut-by-length", line, detail);
+}
+
+/// Whether --fix keeps a record with the findings from `first` on.
+bool is_kept(const Validator& v, std::size_t first) {
+    const auto& all = v.report.findings;
+    return std::none_of(all.begin() + static_cast<std::ptrdiff_t>(first), all.end(),
+                        [](const Finding& f) { return problem_kind(f.kind).fix == kDropRecord; });
 }
 
 /// Looks at one preference record; what --fix would make of it, or nothing when it is dropped.
@@ -226,18 +254,16 @@ std::optional<std::string> check_preference(Validator& v, const json& given, std
         }
     } catch (const SpanError& error) {
         v.add("bad-span", line, error.what());
+    } catch (const NoPreferenceError& error) {
+        v.add("no-preference", line, error.what());
     } catch (const DataError& error) {
         v.add("schema", line, error.what());
     } catch (const json::exception& error) {
         v.add("schema", line, error.what());
     }
-    bool keep = true;
-    for (std::size_t i = before; i < v.report.findings.size(); ++i) {
-        const ProblemKind& kind = problem_kind(v.report.findings[i].kind);
-        keep = keep && kind.fix != kDropRecord;
-        stripped = stripped || kind.name == "double-marks";
-    }
-    if (!keep) return std::nullopt;
+    for (std::size_t i = before; i < v.report.findings.size(); ++i)
+        stripped = stripped || v.report.findings[i].kind == "double-marks";
+    if (!is_kept(v, before)) return std::nullopt;
     if (!stripped) return record.dump();
     if (record.contains("chosen_spans") || record.contains("rejected_spans")) {
         v.add("bad-span", line,
@@ -248,6 +274,26 @@ std::optional<std::string> check_preference(Validator& v, const json& given, std
         if (record.contains(field)) strip_edges(record[field]);
     ++v.report.repaired;
     return record.dump();
+}
+
+/// Answers as ids: validate_ids.h looks, repeats and ends are compared here.
+std::optional<std::string> check_ids(Validator& v, const json& record, std::size_t line) {
+    const std::size_t before = v.report.findings.size();
+    if (!is_id_preference(record)) {
+        v.add("mixed-forms", line, "no answers as ids in a file of them");
+        return record.dump();
+    }
+    const IdRecordCheck check = check_id_preference(record, line, v.rules);
+    for (const Finding& finding : check.findings) v.report.findings.push_back(finding);
+    if (!check.content.empty()) {
+        const auto [same, fresh] = v.seen.emplace(check.content, line);
+        if (!fresh) v.add("duplicate", line, fmt::format("the same pair as line {}", same->second));
+        ++v.judged;
+        if (!check.ended) v.unclosed.emplace_back(line, "the chosen answer has no end id");
+    }
+    if (!is_kept(v, before)) return std::nullopt;
+    v.report.repaired += check.record != record;
+    return check.record.dump();
 }
 
 /// Conversations, learned by SFT.
@@ -303,46 +349,21 @@ std::optional<std::string> check_math(Validator& v, const json& record, std::siz
     return std::nullopt;
 }
 
-/// Linvox's own records have readers that check everything; their messages become findings.
-void check_native(Validator& v, const std::filesystem::path& path, const json& header) {
-    const std::string kind = header.value("kind", "pairs");
-    v.report.form = "linvox " + kind;
-    const auto note = [&](std::string message) {
-        const std::string start = path.string() + ":";
-        std::size_t line = 0;
-        if (message.starts_with(start)) {
-            message.erase(0, start.size());
-            const std::size_t end = message.find(':');
-            line = std::strtoull(message.c_str(), nullptr, 10);
-            if (end != std::string::npos && line > 0) message = trim(message.substr(end + 1));
-        }
-        v.add("schema", line, message);
-    };
-    try {
-        if (kind == "candidates")
-            v.report.records = static_cast<std::int64_t>(read_candidates(path).records.size());
-        else if (kind == "sft")
-            v.report.records = static_cast<std::int64_t>(read_sft_examples(path).records.size());
-        else
-            v.report.records = static_cast<std::int64_t>(read_preferences(path).records.size());
-    } catch (const DataError& error) {
-        for (const std::string& line : split(error.what(), '\n')) note(line);
-    }
-}
-
 bool is_native(const json& record) {
-    return record.value("format", "") == "linvox-preference" || record.contains("prompt_ids");
+    return record.value("format", "") == "linvox-preference" ||
+           (record.contains("prompt_ids") && !is_id_preference(record));
 }
 
 bool is_math(const json& record) { return record.contains("question") && record.contains("answer"); }
 
 }  // namespace
 
-ValidationReport validate_file(const std::filesystem::path& path, const Tokenise& tokenise) {
+ValidationReport validate_file(const std::filesystem::path& path, const Tokenise& tokenise,
+                               const ModelRules& rules) {
     std::ifstream file(path, std::ios::binary);
     LINVOX_REQUIRE(file.good() && !std::filesystem::is_directory(path), DataError, "{}: cannot be read",
                    path.string());
-    Validator v{tokenise, {}, {}, {}, {}, 0};
+    Validator v{.tokenise = tokenise, .rules = rules};
     std::size_t number = 0;
     for (std::string line; std::getline(file, line);) {
         ++number;
@@ -358,13 +379,16 @@ ValidationReport validate_file(const std::filesystem::path& path, const Tokenise
             continue;
         }
         if (v.report.records == 0 && is_native(record)) {
-            check_native(v, path, record);
-            return std::move(v.report);
+            return validate_native(path, record.value("kind", "pairs"));
         }
         ++v.report.records;
         if (v.report.form.empty())
-            v.report.form = is_math(record) ? "gsm8k" : is_dialogue(record) ? "dialogue" : "";
+            v.report.form = is_math(record)            ? "gsm8k"
+                            : is_id_preference(record) ? "ids"
+                            : is_dialogue(record)      ? "dialogue"
+                                                       : "";
         const auto check = v.report.form == "gsm8k"      ? check_math
+                           : v.report.form == "ids"      ? check_ids
                            : v.report.form == "dialogue" ? check_dialogue
                                                          : check_preference;
         const auto kept = check(v, record, number);

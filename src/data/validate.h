@@ -1,15 +1,19 @@
 // Finds what is wrong with a data file before any training: every problem with its line, counted by kind, and
-// a repaired copy where that is safe. Reads the forms of preference_texts.h, conversations (dialogues.h),
-// math problems (math_records.h) and Linvox's own records (records.h). No model is loaded; the prefix check
-// needs a tokenizer from the caller.
+// a repaired copy where that is safe. Reads the forms of preference_texts.h, the same with ids
+// (validate_ids.h), conversations (dialogues.h), math problems (math_records.h) and Linvox's own records
+// (records.h). No weights are loaded; the prefix check needs a tokenizer from the caller, checks of ids what
+// the model's directory says of them.
 #pragma once
 
 #include <cstdint>
 #include <filesystem>
 #include <functional>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
+
+#include "src/text/chat_template.h"
 
 namespace linvox {
 
@@ -49,8 +53,19 @@ struct ValidationReport {
 /// Token ids of a text, for the prefix check; empty function: the check is left out.
 using Tokenise = std::function<std::vector<std::int32_t>(const std::string&)>;
 
+/// What a model says of token ids, zeros and empty lists where it says nothing; and its chat template.
+struct ModelRules {
+    std::int64_t vocab_size = 0, max_positions = 0;
+    std::vector<std::int32_t> begin_ids = {}, end_ids = {};
+    std::optional<ChatTemplate> form = {};  // none: prompt and answer stand side by side
+};
+
+/// From a model directory's tokenizer and, where it is there, config.json; or from a tokenizer's file.
+ModelRules model_rules(const std::filesystem::path& model);
+
 /// Reads the whole file, never stops at a problem. DataError only when it cannot be read at all.
-ValidationReport validate_file(const std::filesystem::path& path, const Tokenise& tokenise = {});
+ValidationReport validate_file(const std::filesystem::path& path, const Tokenise& tokenise = {},
+                               const ModelRules& rules = {});
 
 /// Adds a finding (line 0) where a model's directory gives padding and end the same token. DataError when one
 /// of its JSON files cannot be read.

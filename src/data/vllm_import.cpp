@@ -40,6 +40,23 @@ void settle_end(Candidate& candidate, const json& output, const VllmImport& rule
     candidate.stop_id = candidate.answer.ids.back();
 }
 
+/// The sampled tokens' log-probabilities out of "logprobs": at each place {"ID": {"logprob": -1.2, ..}, ..},
+/// or a number. Empty where a token's own is not there: vLLM was not asked for them.
+std::vector<float> token_logprobs_of(const json& output, const std::vector<std::int32_t>& ids) {
+    const auto list = output.find("logprobs");
+    if (list == output.end() || !list->is_array() || list->size() != ids.size()) return {};
+    std::vector<float> values;
+    for (std::size_t i = 0; i < ids.size(); ++i) {
+        const json& place = (*list)[i];
+        const auto found = place.is_object() ? place.find(std::to_string(ids[i])) : place.end();
+        if (found == place.end()) return {};
+        const json& value = found->is_object() && found->contains("logprob") ? (*found)["logprob"] : *found;
+        if (!value.is_number()) return {};
+        values.push_back(value.get<float>());
+    }
+    return values;
+}
+
 Candidate candidate_of(const json& output, const std::string& name, const RecordHeader& header,
                        const VllmImport& rules) {
     Candidate candidate;
@@ -49,7 +66,10 @@ Candidate candidate_of(const json& output, const std::string& name, const Record
     candidate.finish = finish_of(output);
     if (output.contains("cumulative_logprob") && !output["cumulative_logprob"].is_null())
         candidate.meta["logprob_sum"] = number_field(output, "cumulative_logprob", 0.0);
+    candidate.token_logprobs = token_logprobs_of(output, candidate.answer.ids);
     if (!candidate.answer.ids.empty()) settle_end(candidate, output, rules);
+    // The stop id that was left out has none.
+    if (candidate.token_logprobs.size() != candidate.answer.ids.size()) candidate.token_logprobs.clear();
     return candidate;
 }
 

@@ -1,7 +1,7 @@
 // Candidates that vLLM generated, one RequestOutput a line as its offline scripts dump them:
 //   {"request_id": "7", "prompt": "..", "prompt_token_ids": [..], "outputs": [{"index": 0, "text": "..",
 //    "token_ids": [..], "cumulative_logprob": -31.4, "finish_reason": "stop", "stop_reason": 128261}, ..]}
-// (vllm/outputs.py, vLLM 0.10). Keys beside these are passed over.
+// (vllm/outputs.py, vLLM 0.10). "logprobs" with the sampled tokens' own are kept; other keys are passed over.
 #pragma once
 
 #include <cstdint>

@@ -67,6 +67,12 @@ void look_at_config(Inspection& found, std::optional<ModelConfig>& config) {
                                  {"attention", count.attention}, {"mlp", count.mlp},
                                  {"norms", count.norms},         {"total", count.total()}};
     if (!config->eos_token_ids.empty()) found.facts["stop_ids"] = config->eos_token_ids;
+    for (const auto id : config->eos_token_ids)
+        if (id >= config->vocab_size)
+            found.problems.push_back(
+                fmt::format("config.json ends answers at the id {}, the embedding has {} rows; name another "
+                            "with --stop",
+                            id, config->vocab_size));
     const fs::path generation = found.directory / "generation_config.json";
     if (!fs::exists(generation)) return;
     const json document = read_json(generation);
@@ -103,6 +109,8 @@ void look_at_tokenizer(Inspection& found, const std::optional<ModelConfig>& conf
                 fmt::format("no token ends an answer of {}; name it with --stop", range.pattern));
     }
     for (const std::string& problem : codec.problems) found.problems.push_back(problem);
+    if (codec.ranges.empty() && config && config->eos_token_ids.empty())
+        found.problems.push_back("config.json names no eos_token_id: name what ends an answer with --stop");
     if (!config) return;
     found.facts["vocabulary"] = {{"rows", config->vocab_size},
                                  {"tokens", tokenizer.size()},

@@ -45,9 +45,12 @@ void add_files(std::string& text, const json& facts) {
 
 void add_tokenizer(std::string& text, const json& facts) {
     const json& t = facts["tokenizer"];
+    const auto id = [](const json& special) {
+        return special.get<std::int64_t>() < 0 ? std::string("none") : special.dump();
+    };
     text += fmt::format("tokenizer     {} ({}): {} tokens, BOS {}, EOS {}, PAD {}\n",
                         t["kind"].get<std::string>(), t["file"].get<std::string>(), t["size"].dump(),
-                        t["bos"].dump(), t["eos"].dump(), t["pad"].dump());
+                        id(t["bos"]), id(t["eos"]), id(t["pad"]));
     if (facts.contains("vocabulary"))
         text += fmt::format("vocabulary    {} rows, {} of them without a token\n",
                             facts["vocabulary"]["rows"].dump(), facts["vocabulary"]["spare_rows"].dump());

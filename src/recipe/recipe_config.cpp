@@ -399,8 +399,14 @@ void check(const RecipeConfig& config) {
         fmt::format("{} problem(s) in the configuration:\n  {}", problems.size(), join(problems, "\n  ")));
 }
 
-RecipeConfig read_recipe(const ConfigSource& source) {
+RecipeConfig read_recipe(const ConfigSource& given) {
     RecipeConfig config;
+    ConfigSource source = given;
+    // A checkpoint laid over a recipe for a new model: its shape goes with it.
+    KeyReplacement shape{"model.start", {}};
+    for (const std::string& key : config_keys([&](ConfigVisitor& v) { config.model.visit_shape(v); }))
+        shape.replaced.push_back("model." + key);
+    source.replacements.push_back(std::move(shape));
     // The task comes first: it decides which keys there are.
     const std::string task = peek_config(source, "task");
     if (std::find(task_names().begin(), task_names().end(), task) != task_names().end()) config.task = task;

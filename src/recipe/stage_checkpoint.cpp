@@ -31,28 +31,13 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// The ids that the softmax leaves out can only be given.
-void check_predictable(const TokenSequence& answer, const std::string& name, const SoftmaxRange& softmax) {
-    auto given = answer.given.begin();
-    for (std::int32_t i = 0; i < static_cast<std::int32_t>(answer.ids.size()); ++i) {
-        while (given != answer.given.end() && given->end <= i) ++given;
-        if (given != answer.given.end() && given->begin <= i) continue;
-        const std::int32_t id = answer.ids[static_cast<std::size_t>(i)];
-        LINVOX_REQUIRE(
-            softmax.contains(id), DataError,
-            "{}: token {} has the id {}, outside the ids {} that the softmax runs over; mark it as given, "
-            "or set model.codec_only, model.id_range or model.stop_ids otherwise",
-            name, i + 1, id, describe(softmax));
-    }
-}
-
 /// The records that a line makes: one, or one for each span that data.spans names.
 std::vector<PreferenceRecord> to_records(AnswerLine line, const SoftmaxRange& softmax,
                                          const std::vector<std::string>& labels) {
     std::optional<MarkedAnswer> chosen;
     std::vector<MarkedAnswer> rejected;
     for (std::size_t i = 0; i < line.names.size(); ++i) {
-        check_predictable(line.group.answers[i], line.names[i], softmax);
+        require_predictable(line.group.answers[i], line.names[i], softmax);
         MarkedAnswer answer{std::move(line.group.answers[i]), std::move(line.spans[i])};
         if (line.names[i] == "chosen")
             chosen = std::move(answer);
@@ -112,7 +97,7 @@ void add_dialogue_groups(std::vector<SequenceGroup>& groups, const RecipeConfig&
         } catch (const DataError& error) {
             throw DataError(fmt::format("{}: {}", where, error.what()));
         }
-        check_predictable(groups.back().answers[0], where, softmax);
+        require_predictable(groups.back().answers[0], where, softmax);
     }
 }
 

@@ -150,7 +150,8 @@ std::vector<std::string> numbered_tokens(std::string_view pattern, std::int32_t 
     return tokens;
 }
 
-TokenizerGrowth grow_tokenizer(const fs::path& directory, std::span<const std::string> tokens, bool special) {
+TokenizerGrowth grow_tokenizer(const fs::path& directory, std::span<const std::string> tokens,
+                               std::size_t special) {
     const Tokenizer tokenizer = load_tokenizer(directory / "tokenizer.json");
     require_new(tokens, tokenizer);
     TokenizerGrowth growth{.first_id = tokenizer.size()};
@@ -158,8 +159,8 @@ TokenizerGrowth grow_tokenizer(const fs::path& directory, std::span<const std::s
     std::vector<NewEntry> entries, settings;
     for (std::size_t i = 0; i < tokens.size(); ++i) {
         const std::int32_t id = growth.first_id + static_cast<std::int32_t>(i);
-        entries.push_back(tokenizer_entry(tokens[i], id, special));
-        settings.push_back(settings_entry(tokens[i], id, special));
+        entries.push_back(tokenizer_entry(tokens[i], id, i < special));
+        settings.push_back(settings_entry(tokens[i], id, i < special));
     }
     const std::string text = read_file(directory / "tokenizer.json");
     const auto [begin, end] = find_member(text, "added_tokens");

@@ -2,6 +2,7 @@
 // and tokenizer_config.json. Everything else in the two files keeps its bytes. Does not touch weights.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <filesystem>
 #include <span>
@@ -24,10 +25,11 @@ struct TokenizerGrowth {
     std::int32_t size = 0;      // of the grown vocabulary: the least number of embedding rows
 };
 
-/// Added tokens behind the last id of the tokenizer.json in `directory`; nothing is written. `special`
-/// tokens are left out by decode(skip_special). UserError for a token that is there already, is empty or
-/// comes twice, DataError for a directory without a tokenizer.json that Tokenizer can read.
+/// Added tokens behind the last id of the tokenizer.json in `directory`; nothing is written. The first
+/// `special` of them are marks, which decode(skip_special) leaves out. UserError for a token that is there
+/// already, is empty or comes twice, DataError for a directory without a tokenizer.json that Tokenizer can
+/// read.
 TokenizerGrowth grow_tokenizer(const std::filesystem::path& directory, std::span<const std::string> tokens,
-                               bool special = false);
+                               std::size_t special = 0);
 
 }  // namespace linvox

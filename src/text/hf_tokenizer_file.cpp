@@ -67,6 +67,7 @@ bool read_normalizer(const json& part, const Place& place) {
 
 SplitPass read_split(const json& part, const Place& place) {
     SplitPass pass;
+    pass.where = place.text;
     const json& pattern = part.at("pattern");
     pass.literal = pattern.contains("String");
     pass.pattern = pattern.at(pass.literal ? "String" : "Regex").get<std::string>();

@@ -62,8 +62,8 @@ Code compile(const SplitPass& pass) {
     Code code(pcre2_compile(reinterpret_cast<PCRE2_SPTR>(pattern.data()), pattern.size(),
                             PCRE2_UTF | (pass.literal ? PCRE2_LITERAL : PCRE2_UCP), &error, &offset, nullptr),
               pcre2_code_free);
-    LINVOX_REQUIRE(code, DataError, "PCRE2 cannot compile the pattern '{}': {} at offset {}", pass.pattern,
-                   pcre2_reason(error), offset);
+    LINVOX_REQUIRE(code, DataError, "{}{}PCRE2 cannot compile the pattern '{}': {} at offset {}", pass.where,
+                   pass.where.empty() ? "" : ": ", pass.pattern, pcre2_reason(error), offset);
     pcre2_jit_compile(code.get(), PCRE2_JIT_COMPLETE);
     return code;
 }

@@ -21,6 +21,7 @@ struct SplitPass {
     bool drop_matches = false, drop_rest = false;
     /// Instead of a pattern: every word that does not start with a space gets one.
     bool prefix_space = false;
+    std::string where = {};  // "FILE: pre_tokenizer", for the message about a pattern that PCRE2 refuses
 };
 
 /// Immutable; safe to use from several threads with one Scratch each.

@@ -183,6 +183,52 @@ TEST(CheckpointRecipe, CodesOutsideTheSoftmaxAreNamedWithTheirLine) {
     EXPECT_THAT(other.output, HasSubstr("'chatml' has '<|im_start|>', which is no token of"));
 }
 
+TEST(CheckpointRecipe, TheTemplatesEndEndsGeneratedAnswers) {
+    const fs::path folder = test_folder(), model = write_speech_model(folder / "model", llasa());
+    write_text(folder / "prompts.jsonl", R"({"prompt": "Hi."})");
+    const auto stops_of = [&](const std::string& more) {
+        fs::remove(folder / "out.jsonl");
+        const Outcome outcome =
+            linvox("generate --max-tokens 2 --model " + model.string() + " --prompts " +
+                   (folder / "prompts.jsonl").string() + " --out " + (folder / "out.jsonl").string() + more);
+        EXPECT_EQ(outcome.code, 0) << outcome.output;
+        const std::string text = read_text(folder / "out.jsonl");
+        return json::parse(text.substr(0, text.find('\n')))["stop_ids"];
+    };
+    const json chat_end = stops_of("");
+    ASSERT_EQ(chat_end.size(), 1U);  // config.json's <|eot_id|>
+    const int speech_end = 1000 + static_cast<int>(llasa().marks.size()) - 1;
+    EXPECT_EQ(stops_of(" --template llasa"), json({speech_end, chat_end[0]}));
+    EXPECT_EQ(stops_of(" --template llasa --codec-only"), json({speech_end}));
+    EXPECT_EQ(stops_of(" --template llasa --stop 7"), json({7}));
+}
+
+TEST(CheckpointRecipe, ATextModelGrowsIntoATemplatesShape) {
+    const fs::path folder = test_folder(),
+                   model = write_speech_model(folder / "model", {.name = "text",
+                                                                 .architecture = "llama",
+                                                                 .dtype = "F32",
+                                                                 .spare_rows = 3,
+                                                                 .end = "<|eot_id|>"}),
+                   grown = folder / "grown";
+    std::string marks;
+    for (const std::string& mark : llasa().marks) marks += (marks.empty() ? "'" : ",") + mark;
+    const Outcome grow = linvox("grow --model " + model.string() + " --out " + grown.string() +
+                                " --codec-tokens 64 --marks " + marks + "'");
+    ASSERT_EQ(grow.code, 0) << grow.output;
+    const json facts = json::parse(linvox("inspect --json --prompt 64 --answer 64 " + grown.string()).output);
+    ASSERT_EQ(facts["codec"].size(), 1U) << facts["codec"];
+    const int first = facts["codec"][0]["first_id"];
+    EXPECT_EQ(facts["codec"][0]["stop_ids"], json({first - 1}));  // the last mark, <|SPEECH_GENERATION_END|>
+    EXPECT_EQ(facts["problems"], json::array());
+    write_text(folder / "pairs.jsonl",
+               R"({"prompt": "Hi.", "chosen": "<|s_5|><|s_63|>", "rejected": "<|s_4|>"})");
+    const Outcome score = linvox("score --template llasa --codec-only --per-token --model " + grown.string() +
+                                 " --data " + (folder / "pairs.jsonl").string());
+    ASSERT_EQ(score.code, 0) << score.output;
+    EXPECT_THAT(score.output, HasSubstr(json({first + 5, first + 63, first - 1}).dump()));
+}
+
 TEST(CheckpointRecipe, StagesWithoutWeightsAreSkippedWhenOnlyWeightsChange) {
     const fs::path folder = test_folder(), model = write_speech_model(folder, orpheus());
     std::string lines;

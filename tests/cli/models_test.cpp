@@ -169,7 +169,50 @@ TEST_F(Models, GenerateGoesOnWhereItStopped) {
                     << r << field;
     const Outcome other = linvox(command("torn.jsonl") + " --temperature 0.3");
     EXPECT_EQ(other.code, 2);
-    EXPECT_THAT(other.output, HasSubstr("its header differs"));
+    EXPECT_THAT(other.output, AllOf(HasSubstr("its header differs"), HasSubstr("sampling is 'samples 2"),
+                                    HasSubstr("temperature 0.3")));
+}
+
+TEST_F(Models, FoldersThatHoldFilesAreNotReplaced) {
+    const fs::path thesis = folder / "work" / "thesis.txt";
+    fs::create_directories(thesis.parent_path());
+    fs::create_directories(folder / "empty");
+    write_text(thesis, "years of it");
+    const std::string grow = "grow" + at_model() + " --codec-tokens 10 --out ",
+                      merge =
+                          "merge" + at_model() + " --adapter " + write_adapter(folder).string() + " --out ";
+    for (const std::string& command : {grow, merge})
+        for (const fs::path& out : {thesis.parent_path(), thesis, model}) {
+            const Outcome outcome = linvox(command + out.string());
+            EXPECT_EQ(outcome.code, 2) << command << out;
+            EXPECT_THAT(outcome.output, HasSubstr("--out " + out.string()));
+        }
+    EXPECT_EQ(read_text(thesis), "years of it");
+    EXPECT_EQ(json::parse(read_text(model / "config.json"))["vocab_size"], 16);
+    EXPECT_EQ(linvox(merge + (folder / "empty").string()).code, 0);
+}
+
+TEST_F(Models, ScoreNamesTheLineOfAnIdThatTheSoftmaxLeavesOut) {
+    write_text(folder / "out_of_range.jsonl", R"({"prompt_ids": [1], "ids": [6, 3]})"
+                                              "\n"
+                                              R"({"prompt_ids": [1], "ids": [6, 9, 3]})"
+                                              "\n");
+    const Outcome outcome =
+        linvox("score" + at_model() + " --range 5:8 --data " + (folder / "out_of_range.jsonl").string());
+    EXPECT_EQ(outcome.code, 2);
+    EXPECT_THAT(outcome.output,
+                HasSubstr("out_of_range.jsonl:2: answer: token 2 has the id 9, outside the ids"));
+}
+
+TEST_F(Models, InspectSaysWhenNothingEndsAnAnswer) {
+    std::string config = read_text(model / "config.json");
+    const auto with_end = [&](const std::string& end) {
+        std::string changed = config;
+        changed.replace(changed.find("\"eos_token_id\": 3"), 17, "\"eos_token_id\": " + end);
+        write_text(model / "config.json", changed);
+        return linvox("inspect " + model.string()).output;
+    };
+    EXPECT_THAT(with_end("40"), HasSubstr("ends answers at the id 40, the embedding has 16 rows"));
 }
 
 TEST_F(Models, GrownModelsSpeakOnAndKeepOtherKeys) {

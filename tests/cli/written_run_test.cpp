@@ -349,6 +349,9 @@ TEST(Validate, ExitCodeSaysWhetherErrorsRemain) {
     EXPECT_EQ(linvox("validate " + fixed.string()).code, 0);
     EXPECT_EQ(linvox("validate " + file.string() + " --fix " + fixed.string()).code, 2);  // it exists by now
     EXPECT_EQ(linvox("validate " + (folder / "none.jsonl").string()).code, 2);
+    const Outcome alone = linvox("validate " + fixed.string() + " --template chatml");
+    EXPECT_EQ(alone.code, 2);
+    EXPECT_THAT(alone.output, HasSubstr("give --tokenizer too"));
     write_text(file, R"({"prompt": "a", "chosen": 1, "rejected": "b"})");
     EXPECT_EQ(linvox("validate " + file.string() + " --fix " + (folder / "other.jsonl").string()).code, 2);
 }

@@ -195,6 +195,23 @@ TEST(AnswerLines, NamesTheFieldThatIsWrong) {
     EXPECT_THAT(problem({{"prompt", 3}, {"ids", {4}}}), HasSubstr("a list of messages or a list of ids"));
 }
 
+TEST(AnswerLines, APromptThatFillsTheContextIsNamedWithItsLine) {
+    const auto path = std::filesystem::path(testing::TempDir()) / "long_prompts.jsonl";
+    const auto error_of = [&](int letters_of_second) -> std::string {
+        std::ofstream(path) << R"({"prompt": "a"})" << "\n"
+                            << json{{"prompt", std::string(static_cast<std::size_t>(letters_of_second), 'b')}}
+                            << "\n";
+        try {
+            read_prompt_lines(path, rules());
+        } catch (const DataError& error) {
+            return error.what();
+        }
+        return "(read)";
+    };
+    EXPECT_EQ(error_of(10), "(read)");  // with the 1 in front 11 of 12
+    EXPECT_THAT(error_of(11), HasSubstr("long_prompts.jsonl:2: the prompt has 12 tokens"));
+}
+
 TEST(AnswerLines, FilesMayOpenWithAHeader) {
     const auto path = std::filesystem::path(testing::TempDir()) / "lines.jsonl";
     std::ofstream(path) << R"({"format": "linvox-preference", "kind": "pairs"})"

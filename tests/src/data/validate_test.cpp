@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 
+#include <cctype>
 #include <fstream>
 
 #include "src/base/error.h"
@@ -102,6 +103,20 @@ TEST(Validate, ConversationsHaveFindingsOfTheirOwn) {
     EXPECT_EQ(report.unfixable(), 2);
 }
 
+TEST(Validate, CompletionsWithoutABestOneAreDropped) {
+    const auto line = [](const std::string& completions) {
+        return R"({"instruction": "q", "completions": [)" + completions + "]}\n";
+    };
+    const std::string a = R"({"response": "a.", "overall_score": 1})",
+                      b = R"({"response": "b.", "overall_score": 1})",
+                      c = R"({"response": "c.", "overall_score": 2})", none = R"({"response": "d."})";
+    const ValidationReport report =
+        validate_file(file_of(line(a + "," + c) + line(a + "," + b) + line(a) + line(a + "," + none)));
+    EXPECT_THAT(found(report), ElementsAre("no-preference:2", "no-preference:3", "schema:4"));
+    EXPECT_EQ(report.dropped, 2);
+    EXPECT_EQ(report.unfixable(), 1);
+}
+
 TEST(Validate, EmptyIdenticalRepeatedAndSwapped) {
     EXPECT_THAT(found_in(R"({"prompt": " ", "chosen": "a", "rejected": "b"}
 {"prompt": "x", "chosen": "", "rejected": "b"}
@@ -135,6 +150,36 @@ TEST(Validate, PromptsMustBeAPrefixOfTheTokens) {
                 ElementsAre("not-a-prefix:1"));
     EXPECT_THAT(found_in(R"({"prompt": "the sun", "chosen": " shines", "rejected": " sets"})", by_word),
                 IsEmpty());
+}
+
+TEST(Validate, ATemplateStandsBetweenPromptAndAnswer) {
+    // Runs of letters are tokens, and so is every other character.
+    const Tokenise by_run = [](const std::string& text) {
+        std::vector<std::int32_t> ids;
+        for (std::size_t i = 0; i < text.size(); ++i)
+            if (i == 0 || !std::isalpha(text[i]) || !std::isalpha(text[i - 1]))
+                ids.push_back(static_cast<std::int32_t>(text[i]));
+            else
+                ids.back() = ids.back() * 31 + text[i];
+        return ids;
+    };
+    const std::string text = R"({"prompt": "the sun", "chosen": "shines", "rejected": "sets"})",
+                      talk = R"({"prompt": [{"role": "user", "content": "the sun"}], "chosen": )"
+                             R"([{"role": "assistant", "content": "shines"}], "rejected": )"
+                             R"([{"role": "assistant", "content": "sets"}]})";
+    ModelRules chat, glued;
+    chat.form = find_chat_template("chatml");
+    glued.form =
+        ChatTemplate{.name = "glued", .roles = {{"user", "", "", "", ""}, {"assistant", "", "", "", ""}}};
+    const auto with = [&](const std::string& line, const ModelRules& rules) {
+        return found(validate_file(file_of(line), by_run, rules));
+    };
+    EXPECT_THAT(with(text, {}), ElementsAre("not-a-prefix:1", "not-a-prefix:1"));
+    EXPECT_THAT(with(talk, {}), IsEmpty());  // no template is known
+    for (const std::string& line : {text, talk}) {
+        EXPECT_THAT(with(line, chat), IsEmpty());
+        EXPECT_THAT(with(line, glued), ElementsAre("not-a-prefix:1", "not-a-prefix:1"));
+    }
 }
 
 TEST(Validate, AnswersCutByLength) {
@@ -185,6 +230,22 @@ TEST(Validate, LinvoxRecordsAreReadByTheirOwnReader) {
 {"id": "a", "prompt_ids": [1], "chosen_ids": [2], "rejected_ids": [[2]]})"));
     EXPECT_EQ(report.form, "linvox pairs");
     EXPECT_THAT(found(report), ElementsAre("schema:2"));
+}
+
+TEST(Validate, PromptsWhoseCandidatesWereAllCutAreCounted) {
+    const auto record = [](const std::string& id, const std::string& finishes) {
+        std::string candidates;
+        for (const std::string& finish : split(finishes, ' '))
+            candidates += (candidates.empty() ? "" : ",") + (R"({"ids": [4], "finish": ")" + finish + "\"}");
+        return R"({"id": ")" + id + R"(", "prompt_ids": [1], "candidates": [)" + candidates + "]}\n";
+    };
+    const ValidationReport report = validate_file(
+        file_of(R"({"format": "linvox-preference", "version": 1, "kind": "candidates", "vocab_size": 10})"
+                "\n" +
+                record("a", "length stop") + record("b", "length length")));
+    EXPECT_EQ(report.form, "linvox candidates");
+    EXPECT_THAT(found(report), ElementsAre("cut-candidates:0"));
+    EXPECT_THAT(report.findings[0].detail, HasSubstr("1 of 2 prompts"));
 }
 
 TEST(Validate, WhatCannotBeReadIsAnError) {

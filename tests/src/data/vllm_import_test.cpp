@@ -45,6 +45,22 @@ TEST(VllmImport, KeepsIdsFinishAndSum) {
     EXPECT_EQ(record.candidates[3].finish, Finish::error);
 }
 
+TEST(VllmImport, KeepsTheSampledTokensLogprobs) {
+    const auto logprobs_of = [](const std::string& logprobs, const std::string& ids = "[5, 8]") {
+        return import_vllm(file_of(R"({"prompt_token_ids": [1], "outputs": [{"token_ids": )" + ids +
+                                   R"(, "finish_reason": "stop", "logprobs": )" + logprobs + "}]}\n"),
+                           {10, {8}})
+            .records[0]
+            .candidates[0]
+            .token_logprobs;
+    };
+    const std::string own = R"({"5": {"logprob": -0.5, "rank": 1}, "7": {"logprob": -1.0}})";
+    EXPECT_EQ(logprobs_of("[" + own + R"(, {"8": -2.0}])"), (std::vector<float>{-0.5F, -2.0F}));
+    for (const std::string& none : {std::string("null"), "[" + own + "]", "[" + own + R"(, {"7": -2.0}])"})
+        EXPECT_TRUE(logprobs_of(none).empty()) << none;
+    EXPECT_TRUE(logprobs_of("[" + own + "]", "[5]").empty());  // its stop id was left out
+}
+
 TEST(VllmImport, WhatItWritesCanBeRead) {
     const auto path = std::filesystem::path(testing::TempDir()) / "imported.jsonl";
     CandidateFile file = import_vllm(file_of(kLine), {10, {8, 9}});
@@ -69,7 +85,9 @@ TEST(VllmImport, NamesLineAndField) {
     EXPECT_THAT(error_of(R"({"prompt_token_ids": [1], "outputs": [{"token_ids": [10]}]})"),
                 HasSubstr("outputs[0].token_ids"));
     EXPECT_THAT(error_of(R"({"prompt_token_ids": [1], "outputs": []})"), HasSubstr("holds no answer"));
-    EXPECT_THAT(error_of(std::string(kLine) + kLine), HasSubstr("stands twice"));
+    std::string twice = kLine;
+    twice.append(kLine);
+    EXPECT_THAT(error_of(twice), HasSubstr("stands twice"));
 }
 
 }  // namespace

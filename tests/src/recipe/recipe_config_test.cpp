@@ -67,7 +67,9 @@ TEST(Recipe, ACheckpointTakesThePlaceOfTheShape) {
         }
         return "no error";
     };
-    EXPECT_THAT(error_of({"model.start=somewhere"}), testing::HasSubstr("leave its keys out"));
+    EXPECT_EQ(error_of({"model.start=somewhere"}), "no error");  // the recipe's shape goes with it
+    EXPECT_THAT(error_of({"model.start=somewhere", "model.num_layers=7"}),
+                testing::HasSubstr("leave its keys out"));
     EXPECT_THAT(error_of({"sft.steps=0"}), testing::HasSubstr("model.start names none"));
     EXPECT_THAT(error_of({"sft.lora.rank=4"}), testing::HasSubstr("train parts of a checkpoint"));
     EXPECT_THAT(error_of({"model.template=chatml"}), testing::HasSubstr("model.template belongs to"));
@@ -81,6 +83,29 @@ TEST(Recipe, ACheckpointTakesThePlaceOfTheShape) {
         EXPECT_EQ(config.model.start.chat_template, name);
         EXPECT_EQ(config.sft.steps, 0);
         EXPECT_EQ(config.align.at(0).train.lora.rank, 16);
+    }
+}
+
+TEST(Recipe, ACheckpointOverABaseDropsTheBasesShape) {
+    const std::filesystem::path folder = std::filesystem::path(testing::TempDir()) / "recipe-over-base";
+    std::filesystem::create_directories(folder);
+    std::filesystem::copy_file(LINVOX_SOURCE_DIR "/recipes/math/lpo.toml", folder / "lpo.toml",
+                               std::filesystem::copy_options::overwrite_existing);
+    const auto write = [&](const std::string& more) {
+        std::ofstream(folder / "mine.toml") << "base = \"lpo.toml\"\nmodel.start = \"somewhere\"\n" << more;
+    };
+    write("");
+    EXPECT_EQ(read_recipe({folder / "mine.toml", "", {}}).model.shape.hidden_size, ModelConfig().hidden_size);
+    EXPECT_EQ(read_recipe({folder / "mine.toml", "tiny", {}}).model.shape.num_layers,
+              ModelConfig().num_layers);
+    write("model.num_layers = 7\n");  // beside it, where it would be passed over
+    EXPECT_THROW(read_recipe({folder / "mine.toml", "", {}}), ConfigError);
+    std::ofstream(folder / "mine.toml") << "base = \"none.toml\"\nmodel.start = \"somewhere\"\n";
+    try {
+        read_recipe({folder / "mine.toml", "", {}});
+        FAIL();
+    } catch (const ConfigError& error) {  // and nothing about keys that only the base explains
+        EXPECT_THAT(error.what(), testing::HasSubstr("1 problem(s)"));
     }
 }
 

@@ -67,7 +67,7 @@ TEST(GrowTokenizer, KeepsTheStyleOfTheFiles) {
         "    \"5\": {\n      \"content\": \"&\",\n      \"special\": false\n    }\n  },\n  \"eos_token\": "
         "\"&\"\n}\n";
     const fs::path folder = make_model(config);
-    const TokenizerGrowth growth = grow_tokenizer(folder, numbered_tokens("<|a_N|>", 2, 3), true);
+    const TokenizerGrowth growth = grow_tokenizer(folder, numbered_tokens("<|a_N|>", 2, 3), 1);
     ASSERT_EQ(growth.files.size(), 2u);
     EXPECT_EQ(growth.files[1].name, "tokenizer_config.json");
     expect_one_insertion(config, growth.files[1].bytes);
@@ -80,6 +80,7 @@ TEST(GrowTokenizer, KeepsTheStyleOfTheFiles) {
                                                           ",\"content\":\"<|a_4|>\",\"single_word\":false,"));
     write_growth(folder, growth);
     EXPECT_TRUE(load_tokenizer(folder).is_special(growth.first_id));
+    EXPECT_FALSE(load_tokenizer(folder).is_special(growth.first_id + 1));
 }
 
 TEST(GrowTokenizer, EmptyLists) {

@@ -158,9 +158,7 @@ TEST(Tokenizer, RefusesWhatItDoesNotSupportByName) {
         const fs::path folder = edited("qwen2", from, to);
         const std::string message = load_error(folder);
         EXPECT_THAT(message, HasSubstr(expected)) << from;
-        EXPECT_THAT(message,
-                    testing::AnyOf(HasSubstr((folder / "tokenizer.json").string()), HasSubstr("PCRE2")))
-            << from;
+        EXPECT_THAT(message, HasSubstr((folder / "tokenizer.json").string())) << from;
     }
 }
 
