@@ -10,6 +10,7 @@
 
 #include "src/base/error.h"
 #include "src/generate/few_rows_product.h"
+#include "src/generate/huge_pages.h"
 #include "src/model/layer_ops.h"
 #include "src/model/lora.h"
 
@@ -57,6 +58,10 @@ IncrementalDecoder::IncrementalDecoder(const Decoder& decoder, std::int64_t slot
     const Decoder merged = merged_lora(decoder);
     for (std::size_t i = 0; i < decoder.layers.size(); ++i)
         layers_.push_back(layer_products(merged, i, dtypes_));
+    use_huge_pages(head_RD_);
+    for (const LayerProducts& layer : layers_)
+        for (const Projections* group : {&layer.qkv, &layer.o, &layer.gate_up, &layer.down})
+            for (const at::Tensor& weight : group->weights) use_huge_pages(weight);
     cache_ = make_kv_cache(decoder.config, slots, positions, dtypes_.product);
 }
 
