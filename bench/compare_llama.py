@@ -119,7 +119,16 @@ def main():
         settings = [o.tokens, o.repeats, o.threads]
         commands = {
             "linvox": [bench, "generate", work, 1, o.tokens, precision, o.repeats],
-            "llama.cpp": [python, script, "measure", libraries, work / f"{precision}.gguf", first_id, BARRED_ID, *settings],
+            "llama.cpp": [
+                python,
+                script,
+                "measure",
+                libraries,
+                work / f"{precision}.gguf",
+                first_id,
+                BARRED_ID,
+                *settings,
+            ],
         }
         results = []
         for _ in range(o.rounds):
@@ -132,7 +141,8 @@ def main():
         f"workload {o.workload}, batch 1, prompt of 1, {o.tokens} tokens, {o.repeats} answers a run; {o.threads} threads",
         f"llama.cpp of {SOURCE}, libllama built here with GGML_NATIVE; default context settings (KV cache float16)",
         raw[-1]["system"],
-        f"{processor()}, {os.cpu_count()} cores, commit " + output("git", "-C", ROOT, "rev-parse", "--short", "HEAD").strip(),
+        f"{processor()}, {os.cpu_count()} cores, commit "
+        + output("git", "-C", ROOT, "rev-parse", "--short", "HEAD").strip(),
     ]
     (results_dir / "raw.jsonl").write_text("".join(json.dumps(r) + "\n" for r in raw))
     (results_dir / "summary.txt").write_text("\n".join(head + lines) + "\n")

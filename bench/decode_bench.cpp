@@ -107,7 +107,8 @@ int generate_benchmark(const std::filesystem::path& folder, const GenerateBenchm
     for (std::int64_t i = 0; i < rows * (settings.rounds + 1); ++i) {
         GenerationRequest request;
         request.id = std::to_string(i);
-        request.plan.prompt_ids = {pairs[static_cast<std::size_t>(i % rows) % pairs.size()].info.prompt_ids[0]};
+        request.plan.prompt_ids = {
+            pairs[static_cast<std::size_t>(i % rows) % pairs.size()].info.prompt_ids[0]};
         request.plan.stop_id = kWorkloadEnd;
         requests.push_back(std::move(request));
     }
@@ -126,21 +127,22 @@ int generate_benchmark(const std::filesystem::path& folder, const GenerateBenchm
         if (ended > rows) steps_per_s.push_back(static_cast<double>(tokens) / seconds_since(start));
         start = Clock::now();
     });
-    const double gigabytes =
-        gigabytes_of(decoder, pass_dtypes(decoder, config.bfloat16 ? Compute::bfloat16 : Compute::as_weights));
+    const double gigabytes = gigabytes_of(
+        decoder, pass_dtypes(decoder, config.bfloat16 ? Compute::bfloat16 : Compute::as_weights));
     const double bandwidth = read_bandwidth(), bound = bandwidth / gigabytes;
-    fmt::print("{}\n", nlohmann::json{{"rows", rows},
-                                      {"tokens", tokens},
-                                      {"precision", settings.precision},
-                                      {"tokens_per_s", median(steps_per_s) * static_cast<double>(rows)},
-                                      {"steps_per_s", median(steps_per_s)},
-                                      {"best_steps_per_s", *std::max_element(steps_per_s.begin(), steps_per_s.end())},
-                                      {"read_gb_per_s", bandwidth},
-                                      {"weights_gb", gigabytes},
-                                      {"steps_per_s_at_bandwidth", bound},
-                                      {"share_of_bandwidth", median(steps_per_s) / bound},
-                                      {"first_ids", first_ids}}
-                           .dump());
+    fmt::print("{}\n",
+               nlohmann::json{{"rows", rows},
+                              {"tokens", tokens},
+                              {"precision", settings.precision},
+                              {"tokens_per_s", median(steps_per_s) * static_cast<double>(rows)},
+                              {"steps_per_s", median(steps_per_s)},
+                              {"best_steps_per_s", *std::max_element(steps_per_s.begin(), steps_per_s.end())},
+                              {"read_gb_per_s", bandwidth},
+                              {"weights_gb", gigabytes},
+                              {"steps_per_s_at_bandwidth", bound},
+                              {"share_of_bandwidth", median(steps_per_s) / bound},
+                              {"first_ids", first_ids}}
+                   .dump());
     return 0;
 }
 

@@ -66,8 +66,8 @@ struct GenerateBenchmark {
 };
 
 /// The `generate` command: the most probable `tokens` of `rows` sequences at once, `rounds` times after a
-/// warm-up, beside the steps that the memory's bandwidth allows when every weight is read once a step. Prompts
-/// are of one token. Prints one JSON object, with the ids of the first row.
+/// warm-up, beside the steps that the memory's bandwidth allows when every weight is read once a step.
+/// Prompts are of one token. Prints one JSON object, with the ids of the first row.
 int generate_benchmark(const std::filesystem::path& folder, const GenerateBenchmark& settings);
 
 }  // namespace linvox

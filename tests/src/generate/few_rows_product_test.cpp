@@ -29,20 +29,21 @@ double error_units(const Product& p, bool biased) {
     const at::Tensor expected = at::linear(p.x.to(at::kDouble), p.weight.to(at::kDouble), bias);
     const double unit = found.scalar_type() == at::kFloat ? 0x1p-24 : 0x1p-8;
     // Sums of float32 err in proportion to the sum of the magnitudes.
-    const at::Tensor scale =
-        found.scalar_type() == at::kFloat
-            ? at::linear(p.x.to(at::kDouble).abs(), p.weight.to(at::kDouble).abs()) + 4.0
-            : expected.abs() + 0.01;
+    const at::Tensor scale = found.scalar_type() == at::kFloat
+                                 ? at::linear(p.x.to(at::kDouble).abs(), p.weight.to(at::kDouble).abs()) + 4.0
+                                 : expected.abs() + 0.01;
     return ((found.to(at::kDouble) - expected).abs() / scale).max().item<double>() / unit;
 }
 
 TEST(FewRowsProduct, EqualsLinearInFloat64) {
     for (const at::ScalarType dtype : {at::kFloat, at::kBFloat16})
-        for (const auto& [inputs, outputs] : {std::pair{1, 1}, {7, 5}, {16, 4}, {40, 13}, {100, 50}, {896, 301}})
+        for (const auto& [inputs, outputs] :
+             {std::pair{1, 1}, {7, 5}, {16, 4}, {40, 13}, {100, 50}, {896, 301}})
             for (const std::int64_t rows : {1, 2, 3, 4, 5, 6, 7, 8, 9, 15, 16, 19})
                 for (const bool biased : {false, true})
                     EXPECT_LE(error_units(random_product(rows, inputs, outputs, dtype), biased), 8.0)
-                        << rows << " x " << inputs << " x " << outputs << (biased ? " biased " : " ") << dtype;
+                        << rows << " x " << inputs << " x " << outputs << (biased ? " biased " : " ")
+                        << dtype;
 }
 
 TEST(FewRowsProduct, ARowDependsOnNoOtherRowAndNoThread) {
