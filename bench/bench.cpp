@@ -1,8 +1,8 @@
 // linvox_bench [NAME-PART]: times the benchmarks whose name contains NAME-PART, prints one line each
 // and keeps the rounds in bench/results/.
-// linvox_bench score DIR RECORDS, linvox_bench generate DIR ROWS TOKENS,
-// linvox_bench workload T|V|C RECORDS DIR, linvox_bench train DIR SETTINGS: see workload.h and
-// compare_trl.py.
+// linvox_bench score DIR RECORDS, linvox_bench generate DIR ROWS TOKENS [f32|bf16 [ROUNDS]],
+// linvox_bench workload T|V|C RECORDS DIR, linvox_bench train DIR SETTINGS: see workload.h,
+// compare_trl.py and compare_llama.py.
 #include "bench/bench.h"
 
 #include <fmt/format.h>
@@ -138,9 +138,12 @@ int run_command(const std::vector<std::string>& words) {
         configure_threads(0);
         return score_benchmark(words[1], std::stoll(words[2]));
     }
-    if (words.size() == 4 && words[0] == "generate") {
+    if (words.size() >= 4 && words.size() <= 6 && words[0] == "generate") {
         configure_threads(0);
-        return generate_benchmark(words[1], std::stoll(words[2]), std::stoll(words[3]));
+        GenerateBenchmark settings{std::stoll(words[2]), std::stoll(words[3])};
+        if (words.size() > 4) settings.precision = words[4];
+        if (words.size() > 5) settings.rounds = std::stoll(words[5]);
+        return generate_benchmark(words[1], settings);
     }
     return time_all(words.empty() ? "" : words[0]);
 }

@@ -10,7 +10,9 @@
 #include <nlohmann/json.hpp>
 
 #include "bench/workload.h"
+#include "src/base/error.h"
 #include "src/generate/generate.h"
+#include "src/model/layer_products.h"
 #include "src/model/model_directory.h"
 #include "src/train/reference_cache.h"
 
@@ -53,13 +55,15 @@ double read_bandwidth() {
     return best;
 }
 
-/// What one new token reads: every weight once; of an embedding with its own head only a row, which is
-/// nothing.
-double gigabytes_of(const Decoder& decoder) {
+/// What one new token reads: every weight once, matrices and biases in the dtype of the products; of an
+/// embedding with its own head only a row, which is nothing.
+double gigabytes_of(const Decoder& decoder, const PassDtypes& dtypes) {
     double bytes = 0;
     visit_weights(decoder, [&](const std::string& name, const at::Tensor& weight) {
-        if (name.find("embed_tokens") == std::string::npos || decoder.config.tie_word_embeddings)
-            bytes += static_cast<double>(weight.nbytes());
+        if (name.find("embed_tokens") != std::string::npos && !decoder.config.tie_word_embeddings) return;
+        const bool norm = name.find("norm") != std::string::npos;
+        bytes += static_cast<double>(weight.numel()) *
+                 static_cast<double>(c10::elementSize(norm ? dtypes.residual : dtypes.product));
     });
     return bytes * 1e-9;
 }
@@ -89,39 +93,56 @@ int score_benchmark(const std::filesystem::path& folder, std::int64_t records) {
     return 0;
 }
 
-int generate_benchmark(const std::filesystem::path& folder, std::int64_t rows, std::int64_t tokens) {
+int generate_benchmark(const std::filesystem::path& folder, const GenerateBenchmark& settings) {
+    const std::int64_t rows = settings.rows, tokens = settings.tokens;
+    LINVOX_REQUIRE(settings.precision == "f32" || settings.precision == "bf16", UserError,
+                   "no precision '{}'; there are f32 and bf16", settings.precision);
+    LINVOX_REQUIRE(rows > 0 && tokens > 0 && settings.rounds > 0, UserError,
+                   "rows, tokens and rounds must be at least 1");
     const Decoder decoder = load_model_directory(folder / "model");
     const std::vector<PreferenceRecord> pairs = read_workload_pairs(folder);
+    // Waves of requests, each let in when the one before has ended. A prompt of one token costs what a new
+    // token does, so that a wave of n tokens is n equal steps.
     std::vector<GenerationRequest> requests;
-    for (std::int64_t row = 0; row < rows; ++row) {
+    for (std::int64_t i = 0; i < rows * (settings.rounds + 1); ++i) {
         GenerationRequest request;
-        request.id = std::to_string(row);
-        const auto& prompt = pairs[static_cast<std::size_t>(row) % pairs.size()].info.prompt_ids;
-        request.plan.prompt_ids.assign(prompt.begin(), prompt.begin() + 16);
-        request.plan.stop_id = -1;
+        request.id = std::to_string(i);
+        request.plan.prompt_ids = {
+            pairs[static_cast<std::size_t>(i % rows) % pairs.size()].info.prompt_ids[0]};
+        request.plan.stop_id = kWorkloadEnd;
         requests.push_back(std::move(request));
     }
     SamplingConfig config;
     config.temperature = 0;
     config.batch_rows = rows;
-    const auto with_tokens = [&](std::int64_t count) {
-        config.max_tokens = count;
-        return median(five_rounds(
-            [&] { generate(decoder, requests, config, [](std::size_t, GenerationResult&&) {}); }));
-    };
-    // The difference leaves prompts and start-up out.
-    const double seconds = with_tokens(tokens + 1) - with_tokens(1);
-    const double bandwidth = read_bandwidth(), bound = bandwidth / gigabytes_of(decoder);
-    const double steps_per_s = static_cast<double>(tokens) / seconds;
-    fmt::print("{}\n", nlohmann::json{{"rows", rows},
-                                      {"tokens", tokens},
-                                      {"tokens_per_s", steps_per_s * static_cast<double>(rows)},
-                                      {"steps_per_s", steps_per_s},
-                                      {"read_gb_per_s", bandwidth},
-                                      {"weights_gb", gigabytes_of(decoder)},
-                                      {"steps_per_s_at_bandwidth", bound},
-                                      {"share_of_bandwidth", steps_per_s / bound}}
-                           .dump());
+    config.bfloat16 = settings.precision == "bf16";
+    config.max_tokens = config.min_codes_per_unit = config.max_codes_per_unit = tokens;  // no earlier end
+    std::vector<std::int32_t> first_ids;
+    std::vector<double> steps_per_s;  // the first wave warms up
+    std::int64_t ended = 0;
+    Clock::time_point start;
+    generate(decoder, requests, config, [&](std::size_t index, GenerationResult&& result) {
+        if (index == 0) first_ids = std::move(result.answer.ids);
+        if (++ended % rows != 0) return;
+        if (ended > rows) steps_per_s.push_back(static_cast<double>(tokens) / seconds_since(start));
+        start = Clock::now();
+    });
+    const double gigabytes = gigabytes_of(
+        decoder, pass_dtypes(decoder, config.bfloat16 ? Compute::bfloat16 : Compute::as_weights));
+    const double bandwidth = read_bandwidth(), bound = bandwidth / gigabytes;
+    fmt::print("{}\n",
+               nlohmann::json{{"rows", rows},
+                              {"tokens", tokens},
+                              {"precision", settings.precision},
+                              {"tokens_per_s", median(steps_per_s) * static_cast<double>(rows)},
+                              {"steps_per_s", median(steps_per_s)},
+                              {"best_steps_per_s", *std::max_element(steps_per_s.begin(), steps_per_s.end())},
+                              {"read_gb_per_s", bandwidth},
+                              {"weights_gb", gigabytes},
+                              {"steps_per_s_at_bandwidth", bound},
+                              {"share_of_bandwidth", median(steps_per_s) / bound},
+                              {"first_ids", first_ids}}
+                   .dump());
     return 0;
 }
 

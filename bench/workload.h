@@ -60,9 +60,14 @@ int train_benchmark(const std::filesystem::path& folder, const TrainBenchmark& s
 /// the machine's peak_tflops. Prints one JSON object.
 int score_benchmark(const std::filesystem::path& folder, std::int64_t records);
 
-/// The `generate` command: `tokens` new tokens for `rows` sequences at once, without their prompts, beside
-/// the steps that the memory's bandwidth allows when every weight is read once a step. Prints one JSON
-/// object.
-int generate_benchmark(const std::filesystem::path& folder, std::int64_t rows, std::int64_t tokens);
+struct GenerateBenchmark {
+    std::int64_t rows = 1, tokens = 64, rounds = 5;
+    std::string precision = "f32";  // or "bf16"
+};
+
+/// The `generate` command: the most probable `tokens` of `rows` sequences at once, `rounds` times after a
+/// warm-up, beside the steps that the memory's bandwidth allows when every weight is read once a step.
+/// Prompts are of one token. Prints one JSON object, with the ids of the first row.
+int generate_benchmark(const std::filesystem::path& folder, const GenerateBenchmark& settings);
 
 }  // namespace linvox

@@ -5,10 +5,12 @@
 #include <ATen/ops/cat.h>
 #include <ATen/ops/embedding.h>
 #include <ATen/ops/empty.h>
-#include <ATen/ops/mm.h>
+#include <ATen/ops/linear.h>
 #include <fmt/format.h>
 
 #include "src/base/error.h"
+#include "src/generate/few_rows_product.h"
+#include "src/generate/huge_pages.h"
 #include "src/model/layer_ops.h"
 #include "src/model/lora.h"
 
@@ -31,6 +33,13 @@ at::Tensor index_tensor(const std::vector<std::int64_t>& values) {
     return tensor;
 }
 
+at::Tensor product(const Projections& projections, const at::Tensor& x_TI) {
+    const bool plain = projections.weights.size() == 1 && !projections.lora_a.defined() &&
+                       projections.weights[0].is_contiguous();
+    if (!plain || !is_few_rows(x_TI.size(0), x_TI.scalar_type())) return project(projections, x_TI);
+    return few_rows_product(x_TI, projections.weights[0], projections.bias);
+}
+
 }  // namespace
 
 IncrementalDecoder::IncrementalDecoder(const Decoder& decoder, std::int64_t slots, std::int64_t positions,
@@ -45,10 +54,14 @@ IncrementalDecoder::IncrementalDecoder(const Decoder& decoder, std::int64_t slot
         const at::Tensor extra = index_tensor({extra_ids.begin(), extra_ids.end()});
         head_RD = at::cat({head_RD, head_weight(decoder).detach().index_select(0, extra)});
     }
-    head_DR_ = head_RD.to(dtypes_.product).t();
+    head_RD_ = head_RD.to(dtypes_.product).contiguous();
     const Decoder merged = merged_lora(decoder);
     for (std::size_t i = 0; i < decoder.layers.size(); ++i)
         layers_.push_back(layer_products(merged, i, dtypes_));
+    use_huge_pages(head_RD_);
+    for (const LayerProducts& layer : layers_)
+        for (const Projections* group : {&layer.qkv, &layer.o, &layer.gate_up, &layer.down})
+            for (const at::Tensor& weight : group->weights) use_huge_pages(weight);
     cache_ = make_kv_cache(decoder.config, slots, positions, dtypes_.product);
 }
 
@@ -76,14 +89,18 @@ at::Tensor IncrementalDecoder::run(const std::vector<NewToken>& tokens,
     auto [x_TD, y_TD] = residual_norm({}, embedded, first_norm_D_, epsilon_, {});
     for (std::size_t i = 0; i < layers_.size(); ++i) {
         const LayerProducts& layer = layers_[i];
-        at::Tensor qkv_TW = project(layer.qkv, y_TD);
+        at::Tensor qkv_TW = product(layer.qkv, y_TD);
         if (layer.q_norm.defined()) qkv_TW = norm_heads(qkv_TW, layer, epsilon_);
         const at::Tensor mixed = cached_attention(cache_, static_cast<std::int64_t>(i), qkv_TW, places);
-        std::tie(x_TD, y_TD) = residual_norm(x_TD, project(layer.o, mixed), layer.post_norm, epsilon_, {});
-        const at::Tensor mlp_TD = project(layer.down, swiglu(project(layer.gate_up, y_TD)));
+        std::tie(x_TD, y_TD) = residual_norm(x_TD, product(layer.o, mixed), layer.post_norm, epsilon_, {});
+        const at::Tensor mlp_TD = product(layer.down, swiglu(product(layer.gate_up, y_TD)));
         std::tie(x_TD, y_TD) = residual_norm(x_TD, mlp_TD, layer.next_norm, epsilon_, {});
     }
-    return at::mm(y_TD.index_select(0, index_tensor(rows)), head_DR_).to(at::kFloat).contiguous();
+    const at::Tensor last_ND = y_TD.index_select(0, index_tensor(rows));
+    const at::Tensor logits_NR = is_few_rows(last_ND.size(0), dtypes_.product)
+                                     ? few_rows_product(last_ND, head_RD_, {})
+                                     : at::linear(last_ND, head_RD_);
+    return logits_NR.to(at::kFloat);
 }
 
 }  // namespace linvox

@@ -37,7 +37,7 @@ public:
 private:
     double epsilon_;
     PassDtypes dtypes_;
-    at::Tensor embedding_VD_, first_norm_D_, head_DR_;
+    at::Tensor embedding_VD_, first_norm_D_, head_RD_;
     std::vector<LayerProducts> layers_;
     KvCache cache_;
 };
