@@ -33,7 +33,6 @@ AlignConfig benchmark_config(const TrainBenchmark& settings) {
     config.token_budget = settings.token_budget;
     config.precision = settings.precision;
     config.optimiser.moments = settings.moments;
-    config.optimiser.gradients = settings.gradients;
     config.activation_checkpointing = settings.activation_checkpointing;
     config.evaluate_every = 0;
     config.checkpoint_every = 0;
@@ -95,8 +94,6 @@ TrainBenchmark parse_train_benchmark(const std::string& text) {
             settings.precision = value;
         else if (name == "moments")
             settings.moments = value;
-        else if (name == "gradients")
-            settings.gradients = value;
         else if (name == "batch_pairs")
             settings.batch_pairs = value;
         else if (name == "steps")
@@ -159,7 +156,6 @@ int train_benchmark(const std::filesystem::path& folder, const TrainBenchmark& s
                                       {"precision", precision},
                                       {"batch_pairs", settings.batch_pairs},
                                       {"moments", settings.moments},
-                                      {"gradients", settings.gradients},
                                       {"activation_checkpointing", settings.activation_checkpointing},
                                       {"token_budget", settings.token_budget},
                                       {"tflop", tflop},

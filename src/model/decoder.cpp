@@ -3,7 +3,7 @@
 #include <ATen/TensorOperators.h>
 #include <ATen/core/grad_mode.h>
 #include <ATen/ops/embedding.h>
-#include <ATen/ops/sparse_coo_tensor.h>
+#include <ATen/ops/zeros_like.h>
 #include <fmt/format.h>
 
 #include "src/base/error.h"
@@ -45,10 +45,8 @@ at::Tensor embedding_rows(const at::Tensor& embedding_VD, const at::Tensor& ids_
     at::Tensor rows_TD = at::embedding(embedding_VD.detach(), ids_T).requires_grad_(true);
     rows_TD.register_hook([embedding_VD, ids_T](const at::Tensor& grad_TD) {
         at::Tensor& sum_VD = embedding_VD.mutable_grad();
-        if (sum_VD.defined())
-            sum_VD.index_add_(0, ids_T, grad_TD);
-        else  // somebody took the head's part away already
-            sum_VD = at::sparse_coo_tensor(ids_T.unsqueeze(0), grad_TD, embedding_VD.sizes());
+        if (!sum_VD.defined()) sum_VD = at::zeros_like(embedding_VD.detach());
+        sum_VD.index_add_(0, ids_T, grad_TD);
     });
     return rows_TD;
 }

@@ -56,7 +56,6 @@ struct ForwardOptions {
     bool checkpoint_layers = false;  // keep only each layer's input, compute the rest again in backward
     /// The tokens' gradients are added to the embedding's grad() as they arrive, for callers whose backward pass
     /// has filled it before (a tied head): autograd would make a second matrix of its size, and a third of both.
-    /// Where grad() is undefined then, it becomes a sparse tensor of the tokens' rows.
     bool embedding_gradient_in_place = false;
 };
 

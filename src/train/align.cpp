@@ -32,7 +32,6 @@ std::map<std::string, std::string> align_identity(const AlignConfig& config, con
     // Only where there is one: checkpoints of runs without keep their identity.
     if (config.reference_update != "none") identity["reference_update"] = describe_reference_update(config);
     if (config.optimiser.moments != "f32") identity["moments"] = config.optimiser.moments;
-    if (config.optimiser.gradients != "f32") identity["gradients"] = config.optimiser.gradients;
     if (config.lora.rank > 0) identity["lora"] = describe(config.lora);
     if (!config.freeze.empty()) identity["freeze"] = join(config.freeze, " ");
     identity["softmax_range"] = describe(data.softmax);

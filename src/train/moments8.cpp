@@ -76,27 +76,24 @@ LINVOX_INLINE Vec<float> root_of(Vec<float> x) {
     return x * inverse;
 }
 
-template <typename Grad>
 struct Job {
     float* value;
-    const Grad* grad;
+    const float* grad;
     std::uint8_t *first, *second;
     float *first_scale, *second_scale;
     std::int64_t count;
     float rate, beta1, beta2, epsilon, keep;  // rate over the first bias correction; keep: 1 - rate * decay
     float second_correction;                  // 1 / (1 - beta2^step)
-    float grad_scale;
     std::uint32_t seed;
 };
 
-template <typename Grad>
 struct StepKernel {
     template <typename Tile>
-    LINVOX_INLINE static void run(const Job<Grad>* job, std::int64_t begin, std::int64_t end) {
+    LINVOX_INLINE static void run(const Job* job, std::int64_t begin, std::int64_t end) {
         for (std::int64_t block = begin; block < end; ++block) one_block(*job, block);
     }
 
-    LINVOX_INLINE static void one_block(const Job<Grad>& job, std::int64_t block) {
+    LINVOX_INLINE static void one_block(const Job& job, std::int64_t block) {
         const std::int64_t start = block * kMomentBlock;
         const float old_first = job.first_scale[block], old_second = job.second_scale[block];
         Vec<float> first[kVectors], second[kVectors];
@@ -104,7 +101,7 @@ struct StepKernel {
         for (int i = 0; i < kVectors; ++i) {
             const std::int64_t at = start + i * kLanes<float>;
             const std::int64_t left = job.count - at;
-            const Vec<float> grad = left > 0 ? load(job.grad + at, left) * job.grad_scale : Vec<float>{};
+            const Vec<float> grad = left > 0 ? load(job.grad + at, left) : Vec<float>{};
             first[i] =
                 job.beta1 * signed_value(load_codes(job.first + at), old_first) + (1 - job.beta1) * grad;
             second[i] = job.beta2 * (magnitude_of<255>(load_codes(job.second + at)) * old_second) +
@@ -136,30 +133,6 @@ struct StepKernel {
     }
 };
 
-template <typename Grad>
-void run_step(const at::Tensor& value, const at::Tensor& grad, const Moments8& moments, const AdamWStep& step,
-              std::uint32_t seed) {
-    const auto t = static_cast<double>(step.step);
-    const double correction1 = 1.0 - std::pow(step.beta1, t), correction2 = 1.0 - std::pow(step.beta2, t);
-    const Job<Grad> job{.value = value.mutable_data_ptr<float>(),
-                  .grad = grad.const_data_ptr<Grad>(),
-                  .first = moments.exp_avg.mutable_data_ptr<std::uint8_t>(),
-                  .second = moments.exp_avg_sq.mutable_data_ptr<std::uint8_t>(),
-                  .first_scale = moments.exp_avg_scale.mutable_data_ptr<float>(),
-                  .second_scale = moments.exp_avg_sq_scale.mutable_data_ptr<float>(),
-                  .count = value.numel(),
-                  .rate = static_cast<float>(step.learning_rate / correction1),
-                  .beta1 = static_cast<float>(step.beta1),
-                  .beta2 = static_cast<float>(step.beta2),
-                  .epsilon = static_cast<float>(step.epsilon),
-                  .keep = static_cast<float>(1.0 - step.learning_rate * step.weight_decay),
-                  .second_correction = static_cast<float>(1.0 / correction2),
-                  .grad_scale = static_cast<float>(step.grad_scale),
-                  .seed = seed * 0x9e3779b1u + static_cast<std::uint32_t>(step.step) * 0x85ebca6bu};
-    parallel_ranges(moments.exp_avg_scale.numel(), 64,
-                    [&](std::int64_t begin, std::int64_t end) { dispatch<StepKernel<Grad>>(&job, begin, end); });
-}
-
 at::Tensor decoded(const at::Tensor& codes, const at::Tensor& scales, bool has_sign) {
     at::Tensor out = at::empty({codes.numel()}, at::kFloat);
     float* to = out.mutable_data_ptr<float>();
@@ -190,10 +163,25 @@ void adamw_step8(const at::Tensor& value, const at::Tensor& grad, const Moments8
                  const AdamWStep& step, std::uint32_t seed) {
     LINVOX_ASSERT(value.is_contiguous() && value.scalar_type() == at::kFloat && grad.sizes() == value.sizes(),
                   "8-bit AdamW wants contiguous float32 weights and their gradients");
-    if (grad.scalar_type() == at::kBFloat16)
-        run_step<at::BFloat16>(value, grad.contiguous(), moments, step, seed);
-    else
-        run_step<float>(value, grad.contiguous(), moments, step, seed);
+    const at::Tensor gradient = grad.contiguous();
+    const auto t = static_cast<double>(step.step);
+    const double correction1 = 1.0 - std::pow(step.beta1, t), correction2 = 1.0 - std::pow(step.beta2, t);
+    const Job job{.value = value.mutable_data_ptr<float>(),
+                  .grad = gradient.const_data_ptr<float>(),
+                  .first = moments.exp_avg.mutable_data_ptr<std::uint8_t>(),
+                  .second = moments.exp_avg_sq.mutable_data_ptr<std::uint8_t>(),
+                  .first_scale = moments.exp_avg_scale.mutable_data_ptr<float>(),
+                  .second_scale = moments.exp_avg_sq_scale.mutable_data_ptr<float>(),
+                  .count = value.numel(),
+                  .rate = static_cast<float>(step.learning_rate / correction1),
+                  .beta1 = static_cast<float>(step.beta1),
+                  .beta2 = static_cast<float>(step.beta2),
+                  .epsilon = static_cast<float>(step.epsilon),
+                  .keep = static_cast<float>(1.0 - step.learning_rate * step.weight_decay),
+                  .second_correction = static_cast<float>(1.0 / correction2),
+                  .seed = seed * 0x9e3779b1u + static_cast<std::uint32_t>(step.step) * 0x85ebca6bu};
+    parallel_ranges(moments.exp_avg_scale.numel(), 64,
+                    [&](std::int64_t begin, std::int64_t end) { dispatch<StepKernel>(&job, begin, end); });
 }
 
 at::Tensor decoded_exp_avg(const Moments8& moments) {

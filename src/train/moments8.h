@@ -27,10 +27,9 @@ Moments8 make_moments8(const at::Tensor& value);
 struct AdamWStep {
     double learning_rate, beta1, beta2, epsilon, weight_decay;
     std::int64_t step;
-    double grad_scale = 1.0;  // the gradient counts so much
 };
 
-/// One update of `value` (contiguous float32) in place; `grad` float32 or bfloat16. The rounding of an element depends on its place,
+/// One update of `value` (contiguous float32) in place. The rounding of an element depends on its place,
 /// `step` and `seed` alone, not on the number of threads.
 void adamw_step8(const at::Tensor& value, const at::Tensor& grad, const Moments8& moments,
                  const AdamWStep& step, std::uint32_t seed);

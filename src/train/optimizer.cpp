@@ -15,7 +15,6 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-#include <algorithm>
 #include <set>
 #include <utility>
 
@@ -52,8 +51,6 @@ void AdamWConfig::visit(ConfigVisitor& v) {
     v.field("clip_norm", clip_norm, "largest global gradient norm; 0 switches clipping off", Range{0.0, 1e9});
     v.choice("moments", moments, "8bit: the moments of matrices take 2 bytes a weight instead of 8",
              {"f32", "8bit"});
-    v.choice("gradients", gradients, "bf16, only with 8-bit moments: those of matrices take 2 bytes a weight instead of 4",
-             {"f32", "bf16"});
 }
 
 TrainedParameter trained_parameter(std::string name, at::Tensor value) {
@@ -64,11 +61,6 @@ TrainedParameter trained_parameter(std::string name, at::Tensor value) {
 AdamW::AdamW(std::vector<TrainedParameter> parameters, const AdamWConfig& config)
     : parameters_(std::move(parameters)), config_(config) {
     LINVOX_ASSERT(!parameters_.empty(), "AdamW without parameters");
-    const bool narrow = config.gradients == "bf16";
-    LINVOX_REQUIRE(!narrow || config.moments == "8bit", ConfigError,
-                   "optimiser.gradients = 'bf16' goes with optimiser.moments = '8bit', found '{}'; set both, or neither",
-                   config.moments);
-    std::vector<at::Tensor> watched;
     std::set<std::string> names;
     for (const TrainedParameter& parameter : parameters_) {
         LINVOX_ASSERT(names.insert(parameter.name).second, "parameter '{}' twice", parameter.name);
@@ -77,41 +69,21 @@ AdamW::AdamW(std::vector<TrainedParameter> parameters, const AdamWConfig& config
         Memory memory{.step = at::zeros({}, parameter.value.options().requires_grad(false))};
         if (config.moments == "8bit" && parameter.value.numel() >= kSmallestTensor8) {
             memory.narrow = make_moments8(parameter.value);
-            memory.narrow_number = watched.size();
-            watched.push_back(parameter.value);
         } else {
             memory.exp_avg = at::zeros_like(parameter.value.detach());
             memory.exp_avg_sq = at::zeros_like(parameter.value.detach());
         }
         memory_.push_back(std::move(memory));
     }
-    if (narrow) narrow_gradients_ = std::make_unique<NarrowGradients>(std::move(watched));
-}
-
-bool AdamW::has_narrow_gradient(std::size_t i) const {
-    return narrow_gradients_ && !memory_[i].exp_avg.defined();
 }
 
 at::Tensor AdamW::clip_grad_norm(double max_norm, double divisor) {
     const at::NoGradGuard no_grad;
-    std::vector<at::Tensor> grads, norms;
-    for (std::size_t i = 0; i < parameters_.size(); ++i) {
-        if (has_narrow_gradient(i)) {
-            const at::Tensor narrow = narrow_gradients_->gradient(memory_[i].narrow_number);
-            if (narrow.defined()) norms.push_back(narrow_norm(narrow));
-        } else if (parameters_[i].value.grad().defined()) {
-            grads.push_back(parameters_[i].value.grad());
-        }
-    }
-    if (!grads.empty())
-        for (const at::Tensor& norm : at::_foreach_norm(grads, 2)) norms.push_back(norm);
-    LINVOX_ASSERT(!norms.empty(), "clip_grad_norm before any backward pass");
-    const at::Tensor norm = at::linalg_vector_norm(at::stack(norms), 2) / divisor;
-    if (narrow_gradients_) {
-        const double clipped = max_norm > 0 ? max_norm / (norm.item<double>() + 1e-6) : 1.0;
-        narrow_scale_ = std::min(clipped, 1.0) / divisor;
-    }
-    if (grads.empty()) return norm;
+    std::vector<at::Tensor> grads;
+    for (const TrainedParameter& parameter : parameters_)
+        if (parameter.value.grad().defined()) grads.push_back(parameter.value.grad());
+    LINVOX_ASSERT(!grads.empty(), "clip_grad_norm before any backward pass");
+    const at::Tensor norm = at::linalg_vector_norm(at::stack(at::_foreach_norm(grads, 2)), 2) / divisor;
     // One pass over the gradients for both factors.
     if (max_norm > 0) {
         // 1e-6 as in PyTorch's clip_grad_norm_, so that golden trajectories agree.
@@ -148,27 +120,21 @@ void AdamW::step(double learning_rate) {
 void AdamW::step_narrow(double learning_rate) {
     for (std::size_t i = 0; i < parameters_.size(); ++i) {
         const TrainedParameter& parameter = parameters_[i];
-        if (memory_[i].exp_avg.defined()) continue;
-        const bool narrow = has_narrow_gradient(i);
-        const at::Tensor grad = narrow ? narrow_gradients_->gradient(memory_[i].narrow_number) : parameter.value.grad();
-        if (!grad.defined()) continue;
+        if (memory_[i].exp_avg.defined() || !parameter.value.grad().defined()) continue;
         memory_[i].step.add_(1);
         const AdamWStep step{learning_rate,
                              config_.beta1,
                              config_.beta2,
                              config_.epsilon,
                              parameter.decay ? config_.weight_decay : 0.0,
-                             static_cast<std::int64_t>(memory_[i].step.item<float>()),
-                             narrow ? narrow_scale_ : 1.0};
-        adamw_step8(parameter.value, grad, memory_[i].narrow, step,
+                             static_cast<std::int64_t>(memory_[i].step.item<float>())};
+        adamw_step8(parameter.value, parameter.value.grad(), memory_[i].narrow, step,
                     static_cast<std::uint32_t>(i));
     }
 }
 
 void AdamW::zero_grad() {
     for (TrainedParameter& parameter : parameters_) parameter.value.mutable_grad().reset();
-    if (narrow_gradients_) narrow_gradients_->reset();
-    narrow_scale_ = 1.0;
 }
 
 std::vector<std::pair<std::string, at::Tensor>> AdamW::tensors_of(const Memory& memory) {

@@ -6,7 +6,6 @@
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
-#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
@@ -14,7 +13,6 @@
 #include "src/config/visitor.h"
 #include "src/model/safetensors.h"
 #include "src/train/moments8.h"
-#include "src/train/narrow_gradients.h"
 
 namespace linvox {
 
@@ -24,8 +22,7 @@ struct AdamWConfig {
     double epsilon = 1e-8;
     double weight_decay = 0.05;
     double clip_norm = 1.0;       // 0: no clipping
-    std::string moments = "f32";    // f32, 8bit
-    std::string gradients = "f32";  // f32, bf16: of the tensors whose moments are 8-bit
+    std::string moments = "f32";  // f32, 8bit
     void visit(ConfigVisitor& v);
 };
 
@@ -42,7 +39,7 @@ TrainedParameter trained_parameter(std::string name, at::Tensor value);
 class AdamW {
 public:
     /// Throws BugError when a tensor is not a float32 leaf, a name repeats or the list is empty; ConfigError
-    /// for 8-bit moments on a GPU, or bf16 gradients without 8-bit moments.
+    /// for 8-bit moments on a GPU.
     AdamW(std::vector<TrainedParameter> parameters, const AdamWConfig& config);
 
     /// Divides every gradient by `divisor`, then scales them so that their global L2 norm is at most
@@ -69,17 +66,13 @@ private:
     struct Memory {
         at::Tensor exp_avg, exp_avg_sq, step;
         Moments8 narrow;
-        std::size_t narrow_number = 0;  // in narrow_gradients_
     };
     static std::vector<std::pair<std::string, at::Tensor>> tensors_of(const Memory& memory);
     void step_narrow(double learning_rate);
-    bool has_narrow_gradient(std::size_t i) const;
 
     std::vector<TrainedParameter> parameters_;
     std::vector<Memory> memory_;  // of each parameter
     AdamWConfig config_;
-    std::unique_ptr<NarrowGradients> narrow_gradients_;  // null: all are float32
-    double narrow_scale_ = 1.0;                          // clipping of bf16 gradients, applied by the step
     std::int64_t steps_done_ = 0;
 };
 

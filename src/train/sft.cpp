@@ -23,7 +23,6 @@ std::map<std::string, std::string> sft_identity(const SftData& data, const SftCo
         config.optimiser.beta2, config.optimiser.weight_decay, config.optimiser.clip_norm,
         config.schedule.kind, config.schedule.warmup_steps, config.schedule.final_ratio, config.ema_decay);
     if (config.optimiser.moments != "f32") identity["moments"] = config.optimiser.moments;
-    if (config.optimiser.gradients != "f32") identity["gradients"] = config.optimiser.gradients;
     identity["softmax_range"] = describe(data.softmax);
     if (config.lora.rank > 0) identity["lora"] = describe(config.lora);
     if (!config.freeze.empty()) identity["freeze"] = join(config.freeze, " ");
