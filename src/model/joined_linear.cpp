@@ -4,6 +4,7 @@
 #include <ATen/core/grad_mode.h>
 #include <ATen/ops/cat.h>
 #include <ATen/ops/empty.h>
+#include <ATen/ops/empty_like.h>
 #include <ATen/ops/linear.h>
 #include <ATen/ops/mm.h>
 #include <torch/csrc/autograd/custom_function.h>
@@ -52,12 +53,18 @@ struct JoinedLinear : torch::autograd::Function<JoinedLinear> {
         const at::TensorList weights(saved.data() + 1, saved.size() - 1);
         const bool of_swiglu = context->saved_data["of_swiglu"].toBool();
         variable_list result(3);
+        at::Tensor x_TI = of_swiglu ? at::Tensor() : given;
         if (given.requires_grad()) {
             result[0] = at::mm(grad_TO, joined(weights, grad_TO.scalar_type()));
-            if (of_swiglu) result[0] = swiglu_gradient(given, result[0]);
+            if (of_swiglu) {
+                x_TI = at::empty_like(result[0]);
+                result[0] = swiglu_gradient(given, result[0], x_TI);
+            }
+        } else if (of_swiglu) {
+            x_TI = swiglu_values(given);
         }
         if (context->saved_data["biased"].toBool()) result[1] = grad_TO.sum(0);
-        add_weight_gradients(result, weights, grad_TO, of_swiglu ? swiglu_values(given) : given);
+        add_weight_gradients(result, weights, grad_TO, x_TI);
         return result;
     }
 

@@ -281,11 +281,12 @@ at::Tensor swiglu_values(const at::Tensor& gate_up_TW) {
     return out;
 }
 
-at::Tensor swiglu_gradient(const at::Tensor& gate_up_TW, const at::Tensor& grad_TF) {
+at::Tensor swiglu_gradient(const at::Tensor& gate_up_TW, const at::Tensor& grad_TF, at::Tensor values_TF) {
     at::Tensor grad_gate_up = at::empty_like(gate_up_TW);
     for_dtype(gate_up_TW.scalar_type(), [&](auto zero) {
         using T = decltype(zero);
-        const SwiGlu<T> job{gate_up_TW.size(1) / 2, input_pointer<T>(gate_up_TW), nullptr,
+        const SwiGlu<T> job{gate_up_TW.size(1) / 2, input_pointer<T>(gate_up_TW),
+                            values_TF.defined() ? values_TF.mutable_data_ptr<T>() : nullptr,
                             input_pointer<T>(grad_TF), grad_gate_up.mutable_data_ptr<T>()};
         parallel_ranges(gate_up_TW.size(0), kRowGrain,
                         [&](std::int64_t begin, std::int64_t end) { swiglu_backward(job, begin, end); });

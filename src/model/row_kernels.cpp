@@ -143,6 +143,7 @@ struct SwiGluBackward {
                 const Vec<A> slope = sigmoid * (gate * (A{1} - sigmoid) + A{1});
                 store(grads + j, grad * up * slope, width - j);
                 store(grads + width + j, grad * gate * sigmoid, width - j);
+                if (job->out) store(job->out + row * width + j, gate * sigmoid * up, width - j);
             }
         }
     }

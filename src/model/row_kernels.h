@@ -49,7 +49,7 @@ template <typename T>
 struct SwiGlu {
     std::int64_t width = 0;       // F
     const T* gate_up = nullptr;   // [T, 2 F]
-    T* out = nullptr;             // [T, F]
+    T* out = nullptr;             // [T, F]; backward writes it again unless it is null
     const T* grad_out = nullptr;  // [T, F]
     T* grad_gate_up = nullptr;    // [T, 2 F]
 };
