@@ -11,7 +11,7 @@ struct ValidateArguments {
     std::filesystem::path file;
     std::filesystem::path fix;  // where the repaired copy goes; empty: none
     std::filesystem::path
-        tokenizer;         // model directory or its tokenizer file, for the prefix check; empty: none
+        tokenizer;  // model directory or its tokenizer file, for the prefix check; empty: none
     std::string
         chat_template;     // name of one, for the prefix check; "": prompt and answer are joined as they are
     std::size_t most = 5;  // findings listed of each kind

@@ -35,7 +35,8 @@ TomlValue take_base(TomlValue& root, ConfigSource& source, Problems& problems) {
     const TomlValue name = *found;
     root.erase("base");
     if (name.kind != Kind::text || std::filesystem::path(name.text).has_parent_path()) {
-        problems.add(name.place, fmt::format("base must name a recipe in the same folder, got {}", describe(name)));
+        problems.add(name.place,
+                     fmt::format("base must name a recipe in the same folder, got {}", describe(name)));
         problems.throw_if_any();  // without a base the keys below would look wrong too
     }
     source.base = source.file.parent_path() / name.text;

@@ -54,8 +54,9 @@ struct ForwardOptions {
     std::uint64_t dropout_seed = 0;  // one per step; the mask is a function of seed, place and element
     double lora_dropout = 0.0;       // probability, on the input of every adapter; the same seed
     bool checkpoint_layers = false;  // keep only each layer's input, compute the rest again in backward
-    /// The tokens' gradients are added to the embedding's grad() as they arrive, for callers whose backward pass
-    /// has filled it before (a tied head): autograd would make a second matrix of its size, and a third of both.
+    /// The tokens' gradients are added to the embedding's grad() as they arrive, for callers whose backward
+    /// pass has filled it before (a tied head): autograd would make a second matrix of its size, and a third
+    /// of both.
     bool embedding_gradient_in_place = false;
 };
 

@@ -31,7 +31,8 @@ at::Tensor joined(const at::TensorList& weights, at::ScalarType dtype) {
     return all;
 }
 
-at::Tensor product(const at::Tensor& x_TI, const at::TensorList& weights, const std::optional<at::Tensor>& bias) {
+at::Tensor product(const at::Tensor& x_TI, const at::TensorList& weights,
+                   const std::optional<at::Tensor>& bias) {
     return at::linear(x_TI, joined(weights, x_TI.scalar_type()), bias);
 }
 
@@ -74,7 +75,8 @@ struct JoinedLinear : torch::autograd::Function<JoinedLinear> {
         for (const at::Tensor& weight : weights) {
             const std::int64_t rows = weight.size(0);
             if (weight.requires_grad())
-                result.push_back(at::mm(grad_TO.slice(1, first, first + rows).t(), x_TI).to(weight.scalar_type()));
+                result.push_back(
+                    at::mm(grad_TO.slice(1, first, first + rows).t(), x_TI).to(weight.scalar_type()));
             else
                 result.emplace_back();
             first += rows;
@@ -82,17 +84,19 @@ struct JoinedLinear : torch::autograd::Function<JoinedLinear> {
     }
 };
 
-at::Tensor joined_product(const at::Tensor& given, const std::vector<at::Tensor>& weights, const at::Tensor& bias,
-                 bool of_swiglu) {
+at::Tensor joined_product(const at::Tensor& given, const std::vector<at::Tensor>& weights,
+                          const at::Tensor& bias, bool of_swiglu) {
     std::optional<at::Tensor> added;
     if (bias.defined()) added = bias;
-    if (at::GradMode::is_enabled()) return JoinedLinear::apply(given, added, of_swiglu, at::TensorList(weights));
+    if (at::GradMode::is_enabled())
+        return JoinedLinear::apply(given, added, of_swiglu, at::TensorList(weights));
     return product(of_swiglu ? swiglu_values(given) : given, weights, added);
 }
 
 }  // namespace
 
-at::Tensor joined_linear(const at::Tensor& x_TI, const std::vector<at::Tensor>& weights_OI, const at::Tensor& bias_O) {
+at::Tensor joined_linear(const at::Tensor& x_TI, const std::vector<at::Tensor>& weights_OI,
+                         const at::Tensor& bias_O) {
     return joined_product(x_TI, weights_OI, bias_O, false);
 }
 

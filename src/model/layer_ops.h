@@ -43,10 +43,11 @@ at::Tensor packed_attention(const at::Tensor& qkv_TW, const std::shared_ptr<cons
 
 /// silu(first half) * second half of [T, 2 F].
 at::Tensor swiglu(const at::Tensor& gate_up_TW);
-/// Its values, and the gradient of gate_up from that of the result, without a graph. CPU only, contiguous. Where
-/// `values_TF` is defined, swiglu_gradient fills it with the values too.
+/// Its values, and the gradient of gate_up from that of the result, without a graph. CPU only, contiguous.
+/// Where `values_TF` is defined, swiglu_gradient fills it with the values too.
 at::Tensor swiglu_values(const at::Tensor& gate_up_TW);
-at::Tensor swiglu_gradient(const at::Tensor& gate_up_TW, const at::Tensor& grad_TF, at::Tensor values_TF = {});
+at::Tensor swiglu_gradient(const at::Tensor& gate_up_TW, const at::Tensor& grad_TF,
+                           at::Tensor values_TF = {});
 
 /// function(inputs), of which only inputs and result stay in memory; backward computes the rest again.
 /// `function` must give the same values both times and read no differentiable tensor but its inputs.

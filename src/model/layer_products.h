@@ -1,7 +1,7 @@
-// The matrices of a layer as a forward pass multiplies them, those with one input together. Generation joins and
-// casts them once; a pass with gradients takes them as they are, and joined_linear.h joins and casts them where
-// they are multiplied.
-// T tokens, I inputs, O outputs, R rank of an adapter, W = Q + 2 K columns of queries, keys and values.
+// The matrices of a layer as a forward pass multiplies them, those with one input together. Generation joins
+// and casts them once; a pass with gradients takes them as they are, and joined_linear.h joins and casts them
+// where they are multiplied. T tokens, I inputs, O outputs, R rank of an adapter, W = Q + 2 K columns of
+// queries, keys and values.
 #pragma once
 
 #include <ATen/core/Tensor.h>

@@ -77,7 +77,7 @@ struct LogitStatistics {
     const std::int64_t* label = nullptr;   // [N]
     T* label_logit = nullptr;              // [N]; the least number for a label outside [0, R)
     T *sum = nullptr, *maximum = nullptr;  // [N] of the logits
-    T* expectation = nullptr;              // [N] of a logit under softmax: sum of exp(logit - log_sum_exp) logit
+    T* expectation = nullptr;  // [N] of a logit under softmax: sum of exp(logit - log_sum_exp) logit
 };
 template <typename T>
 void logit_statistics(const LogitStatistics<T>& job, std::int64_t begin, std::int64_t end);

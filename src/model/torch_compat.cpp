@@ -16,10 +16,10 @@
 #endif
 
 #if defined(__x86_64__)
-// MKL multiplies LibTorch's float32 matrices, and on processors of other makers than Intel it takes its slower
-// kernels whatever instructions they have: on an AMD EPYC (Zen 5) 216 GFLOP/s of the 490 that two cores reach.
-// It decides by this function of its own, which the wheels export; ours comes first. Which instructions
-// there are it asks the processor itself.
+// MKL multiplies LibTorch's float32 matrices, and on processors of other makers than Intel it takes its
+// slower kernels whatever instructions they have: on an AMD EPYC (Zen 5) 216 GFLOP/s of the 490 that two
+// cores reach. It decides by this function of its own, which the wheels export; ours comes first. Which
+// instructions there are it asks the processor itself.
 extern "C" __attribute__((visibility("default"))) int mkl_serv_intel_cpu_true() { return 1; }
 #endif
 

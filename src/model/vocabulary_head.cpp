@@ -99,7 +99,8 @@ void put_product(at::Tensor out, const at::Tensor& a, const at::Tensor& b) {
 /// every chunk, for fresh memory of this size costs page faults.
 class ChunkedLogits {
 public:
-    ChunkedLogits(at::Tensor hidden_ND, std::int64_t ids, std::int64_t chunk_ids) : hidden_ND_(std::move(hidden_ND)) {
+    ChunkedLogits(at::Tensor hidden_ND, std::int64_t ids, std::int64_t chunk_ids)
+        : hidden_ND_(std::move(hidden_ND)) {
         const std::int64_t chunks = (ids + chunk_ids - 1) / chunk_ids;
         chunk_ids_ = (ids + chunks - 1) / chunks;
         buffer_ = at::empty({hidden_ND_.size(0) * chunk_ids_},
@@ -136,8 +137,8 @@ struct RunningPick {
         const at::Tensor inside_N = (index_N >= 0).logical_and_(index_N < ids);
         const at::Tensor logit_N = logprob_N + chunk_log_sum_exp_N;
         label_logit_N = label_logit_N.defined() ? at::where(inside_N, logit_N, label_logit_N) : logit_N;
-        log_sum_exp_N = log_sum_exp_N.defined() ? at::logaddexp(log_sum_exp_N, chunk_log_sum_exp_N)
-                                                : chunk_log_sum_exp_N;
+        log_sum_exp_N =
+            log_sum_exp_N.defined() ? at::logaddexp(log_sum_exp_N, chunk_log_sum_exp_N) : chunk_log_sum_exp_N;
     }
 };
 
@@ -171,14 +172,16 @@ private:
         at::Tensor label_logit_N, sum_N, maximum_N, expectation_N;
     };
 
-    static Rows rows_of(const at::Tensor& logits_NC, const at::Tensor& index_N, const at::Tensor& log_sum_exp_N) {
+    static Rows rows_of(const at::Tensor& logits_NC, const at::Tensor& index_N,
+                        const at::Tensor& log_sum_exp_N) {
         Rows rows;
         for (at::Tensor* tensor : {&rows.label_logit_N, &rows.sum_N, &rows.maximum_N, &rows.expectation_N})
             *tensor = at::empty_like(log_sum_exp_N);
         if (!logits_NC.is_cpu()) {
             const at::Tensor column_N = index_N.clamp(0, logits_NC.size(1) - 1);
-            rows.label_logit_N = at::where(column_N == index_N, logits_NC.gather(1, column_N.unsqueeze(1)).squeeze(1),
-                                           logits_NC.amin({1}));
+            rows.label_logit_N =
+                at::where(column_N == index_N, logits_NC.gather(1, column_N.unsqueeze(1)).squeeze(1),
+                          logits_NC.amin({1}));
             rows.sum_N = logits_NC.sum(1);
             rows.maximum_N = logits_NC.amax({1});
             rows.expectation_N = ((logits_NC - log_sum_exp_N.unsqueeze(1)).exp() * logits_NC).sum(1);
@@ -204,7 +207,8 @@ private:
 };
 
 /// Cast here, so that no copy of the head lives beside it.
-at::Tensor head_chunk(const at::Tensor& head_VD, std::int64_t begin, std::int64_t end, const at::Tensor& like) {
+at::Tensor head_chunk(const at::Tensor& head_VD, std::int64_t begin, std::int64_t end,
+                      const at::Tensor& like) {
     return head_VD.slice(0, begin, end).to(like.scalar_type());
 }
 
@@ -221,7 +225,8 @@ struct HeadFunction : torch::autograd::Function<HeadFunction> {
         RunningPick running;
         RunningStatistics seen;
         for_each_chunk(ids, logits.chunk_ids(), [&](std::int64_t begin, std::int64_t end) {
-            const at::Tensor logits_NC = logits(head_chunk(head_VD, vocab_begin + begin, vocab_begin + end, hidden_ND));
+            const at::Tensor logits_NC =
+                logits(head_chunk(head_VD, vocab_begin + begin, vocab_begin + end, hidden_ND));
             const at::Tensor index_in_chunk_N = begin == 0 ? index_N : index_N - begin;
             logprob_N = at::empty({rows}, options);
             log_sum_exp_N = at::empty({rows}, options);
@@ -269,7 +274,8 @@ struct HeadFunction : torch::autograd::Function<HeadFunction> {
             logits_NC = logits_NC.to(hidden_ND.scalar_type());
             if (need_hidden) add_product(grad_hidden_ND, logits_NC, head_CD);
             if (need_head)
-                put_product(grad_head_VD.slice(0, vocab_begin + begin, vocab_begin + end), logits_NC.t(), hidden_ND);
+                put_product(grad_head_VD.slice(0, vocab_begin + begin, vocab_begin + end), logits_NC.t(),
+                            hidden_ND);
         });
         if (need_hidden) grad_hidden_ND = grad_hidden_ND.to(hidden_ND.scalar_type());
         return {grad_hidden_ND, grad_head_VD, {}, {}, {}, {}, {}, {}};
@@ -288,8 +294,8 @@ at::Tensor head_logprobs(const at::Tensor& hidden_ND, const at::Tensor& head_VD,
     const std::int64_t bytes =
         rows * (vocab_end - vocab_begin) * static_cast<std::int64_t>(c10::elementSize(logit_type(hidden_ND)));
     const bool keep = at::GradMode::is_enabled() && rows > 0 && bytes <= keep_logits_bytes;
-    return HeadFunction::apply(hidden_ND, head_VD, label_N, vocab_begin, vocab_end, keep ? vocab_end - vocab_begin : chunk_ids,
-                               keep, statistics);
+    return HeadFunction::apply(hidden_ND, head_VD, label_N, vocab_begin, vocab_end,
+                               keep ? vocab_end - vocab_begin : chunk_ids, keep, statistics);
 }
 
 }  // namespace linvox

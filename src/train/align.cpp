@@ -25,10 +25,10 @@ std::map<std::string, std::string> align_identity(const AlignConfig& config, con
         "epochs {} batch_pairs {} token_budget {} pair_weight {} precision {} seed {} lr {} betas {} {} "
         "decay {} clip {} schedule {} {} {}",
         config.epochs, config.batch_pairs, config.token_budget, config.pair_weight,
-        resolved_precision(config.precision),
-        config.seed, config.optimiser.learning_rate, config.optimiser.beta1, config.optimiser.beta2,
-        config.optimiser.weight_decay, config.optimiser.clip_norm, config.schedule.kind,
-        config.schedule.warmup_steps, config.schedule.final_ratio);
+        resolved_precision(config.precision), config.seed, config.optimiser.learning_rate,
+        config.optimiser.beta1, config.optimiser.beta2, config.optimiser.weight_decay,
+        config.optimiser.clip_norm, config.schedule.kind, config.schedule.warmup_steps,
+        config.schedule.final_ratio);
     // Only where there is one: checkpoints of runs without keep their identity.
     if (config.reference_update != "none") identity["reference_update"] = describe_reference_update(config);
     if (config.optimiser.moments != "f32") identity["moments"] = config.optimiser.moments;

@@ -35,7 +35,7 @@ struct AlignConfig {
     LoraConfig lora;                        // rank 0: every weight is trained
     std::vector<std::string> freeze;        // patterns of weight names that are not trained
     bool activation_checkpointing = false;  // compute each layer again in backward: less memory, more time
-    bool token_statistics = false;          // log entropy, top-1 accuracy and mean logit of the answers' tokens
+    bool token_statistics = false;  // log entropy, top-1 accuracy and mean logit of the answers' tokens
     std::string reference_update = "none";  // none, soft, hard: TR-DPO, the reference follows the policy
     double reference_alpha = 0.6;           // share of the policy in a soft update
     std::int64_t reference_every = 512;     // optimiser steps between updates

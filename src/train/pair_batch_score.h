@@ -30,7 +30,8 @@ struct LossReads {
 /// Throws ConfigError when the loss is no valid one.
 LossReads loss_reads(const LossConfig& loss);
 
-/// The mean over an answer's scored tokens of what score.h's statistics say, for both sides of every pair, [B].
+/// The mean over an answer's scored tokens of what score.h's statistics say, for both sides of every pair,
+/// [B].
 struct PairStatistic {
     std::string name;  // logits (mean logit), entropy, mean_token_accuracy
     at::Tensor chosen_B, rejected_B;

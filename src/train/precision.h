@@ -1,5 +1,5 @@
-// The `precision` key of training: in which dtype matrices are multiplied. Weights, sums, norms and softmax are
-// float32 in either case.
+// The `precision` key of training: in which dtype matrices are multiplied. Weights, sums, norms and softmax
+// are float32 in either case.
 #pragma once
 
 #include <string>

@@ -19,9 +19,10 @@ std::map<std::string, std::string> sft_identity(const SftData& data, const SftCo
         "clip {} "
         "schedule {} {} {} ema {}",
         config.steps, config.token_budget, config.accumulate, config.dropout, config.input_noise,
-        resolved_precision(config.precision), config.seed, config.optimiser.learning_rate, config.optimiser.beta1,
-        config.optimiser.beta2, config.optimiser.weight_decay, config.optimiser.clip_norm,
-        config.schedule.kind, config.schedule.warmup_steps, config.schedule.final_ratio, config.ema_decay);
+        resolved_precision(config.precision), config.seed, config.optimiser.learning_rate,
+        config.optimiser.beta1, config.optimiser.beta2, config.optimiser.weight_decay,
+        config.optimiser.clip_norm, config.schedule.kind, config.schedule.warmup_steps,
+        config.schedule.final_ratio, config.ema_decay);
     if (config.optimiser.moments != "f32") identity["moments"] = config.optimiser.moments;
     identity["softmax_range"] = describe(data.softmax);
     if (config.lora.rank > 0) identity["lora"] = describe(config.lora);

@@ -198,7 +198,8 @@ TEST(AnswerLines, NamesTheFieldThatIsWrong) {
 TEST(AnswerLines, APromptThatFillsTheContextIsNamedWithItsLine) {
     const auto path = std::filesystem::path(testing::TempDir()) / "long_prompts.jsonl";
     const auto error_of = [&](int letters_of_second) -> std::string {
-        std::ofstream(path) << R"({"prompt": "a"})" << "\n"
+        std::ofstream(path) << R"({"prompt": "a"})"
+                            << "\n"
                             << json{{"prompt", std::string(static_cast<std::size_t>(letters_of_second), 'b')}}
                             << "\n";
         try {

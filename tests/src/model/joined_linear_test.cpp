@@ -47,7 +47,8 @@ TEST(JoinedLinear, CastsWiderMatricesAndReturnsTheirGradientsWide) {
     EXPECT_TRUE(at::equal(y, expected));
     const auto grads = gradients(y, leaves), wanted = gradients(expected, leaves);
     EXPECT_EQ(grads[1].scalar_type(), at::kFloat);
-    for (std::size_t i = 0; i < leaves.size(); ++i) EXPECT_TRUE(at::equal(grads[i], wanted[i])) << "leaf " << i;
+    for (std::size_t i = 0; i < leaves.size(); ++i)
+        EXPECT_TRUE(at::equal(grads[i], wanted[i])) << "leaf " << i;
 }
 
 TEST(JoinedLinear, FrozenMatricesHaveNoGradient) {
