@@ -1,7 +1,7 @@
 // linvox_bench [NAME-PART]: times the benchmarks whose name contains NAME-PART, prints one line each
 // and keeps the rounds in bench/results/.
 // linvox_bench score DIR RECORDS, linvox_bench generate DIR ROWS TOKENS [f32|bf16 [ROUNDS]],
-// linvox_bench workload T|V|C RECORDS DIR, linvox_bench train DIR SETTINGS: see workload.h,
+// linvox_bench workload T|T2|T4|V|C RECORDS DIR, linvox_bench train DIR SETTINGS: see workload.h,
 // compare_trl.py and compare_llama.py.
 #include "bench/bench.h"
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Preference training in Linvox against TRL's DPOTrainer: same model, pairs, order and machine.
 
-    bench/compare_trl.py T|V|C [--trl bf16:16 bf16:4 f32:16] [--accumulate 1] [--steps 4] [--rounds 5]
+    bench/compare_trl.py T|T2|T4|V|C [--trl bf16:16 bf16:4 f32:16] [--accumulate 1] [--steps 4] [--rounds 5]
         [--linvox '{"precision": "f32"}'] [--proof-steps 10]
 
 Builds linvox_bench and makes a private venv for TRL. TRL's settings (precision:pairs of a forward pass) are tried
@@ -25,6 +25,8 @@ PACKAGES = ["torch==2.13.0", "trl==1.16.0", "transformers==4.57.1", "datasets<5"
 # Pairs of a pass that are tried in TRL, pairs of a step, and settings of Linvox (bench/workload.h).
 WORKLOADS = {
     "T": {"trl": ["bf16:16", "bf16:4", "f32:16"], "pairs": 16, "linvox": {}},
+    "T2": {"trl": ["bf16:8"], "pairs": 8, "linvox": {}},
+    "T4": {"trl": ["bf16:4"], "pairs": 4, "linvox": {}},
     "V": {"trl": ["bf16:1", "bf16:2"], "pairs": 2, "linvox": {"moments": "8bit"}},
     "C": {"trl": ["bf16:1"], "pairs": 3, "linvox": {"moments": "8bit"}},
 }

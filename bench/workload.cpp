@@ -59,6 +59,8 @@ std::vector<std::int32_t> random_answer(const Workload& workload, Rng& rng) {
 const std::vector<Workload>& workloads() {
     static const std::vector<Workload> list = {
         {"T", "25 M weights, vocabulary 4.4 k, prompt 60, answers 150-250", small_model(), 60, 150, 250, 1},
+        {"T2", "T with everything twice as long", small_model(), 120, 300, 500, 1},
+        {"T4", "T with everything four times as long", small_model(), 240, 600, 1000, 1},
         {"V", "Qwen2.5-0.5B with 185 k vocabulary, prompt 300, answers 300-500", half_billion_model(), 300,
          300, 500, 1},
         {"C", "the same, prompt 900, answers 300, 3 rejected", half_billion_model(), 900, 300, 300, 3}};
