@@ -27,8 +27,8 @@ WORKLOADS = {
     "T": {"trl": ["bf16:16", "bf16:4", "f32:16"], "pairs": 16, "linvox": {}},
     "T2": {"trl": ["bf16:8"], "pairs": 8, "linvox": {}},
     "T4": {"trl": ["bf16:4"], "pairs": 4, "linvox": {}},
-    "V": {"trl": ["bf16:1", "bf16:2"], "pairs": 2, "linvox": {"moments": "8bit"}},
-    "C": {"trl": ["bf16:1"], "pairs": 3, "linvox": {"moments": "8bit"}},
+    "V": {"trl": ["bf16:1", "bf16:2"], "pairs": 2, "linvox": {"moments": "8bit", "weights": "bf16"}},
+    "C": {"trl": ["bf16:1"], "pairs": 3, "linvox": {"moments": "8bit", "weights": "bf16"}},
 }
 
 
@@ -171,7 +171,7 @@ def main():
     for line in summary(best, results):
         say(line)
     if o.proof_steps:
-        ours = keep(bench.linvox(o.proof_steps, **settings | {"precision": "f32"}), use="proof")
+        ours = keep(bench.linvox(o.proof_steps, **settings | {"precision": "f32", "weights": "f32"}), use="proof")
         theirs = keep(bench.trl("f32:" + best.split(":")[1], o.proof_steps), use="proof")
         say(f"both in float32: losses of the first {o.proof_steps} steps differ by at most {losses_apart(ours, theirs):.1e}")
 

@@ -33,6 +33,7 @@ AlignConfig benchmark_config(const TrainBenchmark& settings) {
     config.token_budget = settings.token_budget;
     config.precision = settings.precision;
     config.optimiser.moments = settings.moments;
+    config.weights = settings.weights;
     config.activation_checkpointing = settings.activation_checkpointing;
     config.evaluate_every = 0;
     config.checkpoint_every = 0;
@@ -94,6 +95,8 @@ TrainBenchmark parse_train_benchmark(const std::string& text) {
             settings.precision = value;
         else if (name == "moments")
             settings.moments = value;
+        else if (name == "weights")
+            settings.weights = value;
         else if (name == "batch_pairs")
             settings.batch_pairs = value;
         else if (name == "steps")
@@ -156,6 +159,7 @@ int train_benchmark(const std::filesystem::path& folder, const TrainBenchmark& s
                                       {"precision", precision},
                                       {"batch_pairs", settings.batch_pairs},
                                       {"moments", settings.moments},
+                                      {"weights", settings.weights},
                                       {"activation_checkpointing", settings.activation_checkpointing},
                                       {"token_budget", settings.token_budget},
                                       {"tflop", tflop},

@@ -41,7 +41,7 @@ double training_tflop(const PreferenceRecord& record, const ModelConfig& model);
 double peak_tflops(const std::string& precision);
 
 struct TrainBenchmark {
-    std::string precision = "f32", moments = "f32";
+    std::string precision = "f32", moments = "f32", weights = "f32";
     std::int64_t batch_pairs = 8, steps = 4, token_budget = 4096;
     bool activation_checkpointing = false;
 };

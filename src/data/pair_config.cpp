@@ -61,6 +61,10 @@ void PairConfig::visit(ConfigVisitor& v) {
         "tokens of a rejected answer that the loss sees: the whole, or up to the first one that differs from "
         "the chosen answer",
         {"whole", "to_first_difference"});
+    v.choice("boundaries", boundaries,
+             "the boundary after each unit's codes (aligned speech): scored with them, or given, so that how "
+             "long units last stays as SFT left it",
+             {"scored", "given"});
     v.field("reference_share", reference_share, "share of prompts whose recording is chosen",
             Range{0.0, 1.0});
     v.field("unscored", unscored, "take the recording as better without comparing scores");

@@ -283,6 +283,14 @@ void add_perturbed(PairResult& result, std::vector<PerturbSource> sources, const
     }
 }
 
+void give_boundaries(std::vector<PreferenceRecord>& records, std::int32_t boundary_id) {
+    for (PreferenceRecord& record : records) {
+        record.chosen.answer = with_id_given(record.chosen.answer, boundary_id);
+        for (Candidate& rejected : record.rejected)
+            rejected.answer = with_id_given(rejected.answer, boundary_id);
+    }
+}
+
 /// Prompts behind records that selection made; "utt_7#0" belongs to utt_7.
 std::set<std::string> prompts_with_pairs(const std::vector<PreferenceRecord>& records) {
     std::set<std::string> ids;
@@ -314,6 +322,7 @@ PairResult build_pairs(const std::vector<CandidateRecord>& groups, const PairCon
         for (PreferenceRecord& record : records) result.records.push_back(std::move(record));
     }
     add_perturbed(result, std::move(sources), config);
+    if (config.boundaries == "given") give_boundaries(result.records, config.boundary_id);
     return result;
 }
 

@@ -44,6 +44,8 @@ struct PairConfig {
     std::string chosen_from = "candidates";  // candidates, reference, either
     std::string rejected_order = "worst";    // worst, nearest
     std::string rejected_scored = "whole";   // whole, to_first_difference
+    std::string boundaries = "scored";       // scored, given
+    std::int32_t boundary_id = -1;           // the token that ends a unit; set by code
     double reference_share = 1.0;            // share of prompts that take the recording as chosen
     bool unscored = false;                   // reference as chosen without comparing scores
     double max_length_ratio = 0;             // of the longer answer to the shorter; 0: no limit

@@ -27,8 +27,8 @@ struct DecoderLayer {
     at::Tensor gate_weight_FD, up_weight_FD, down_weight_DF;
 };
 
-/// All weights of one dtype and device: float32 master weights for training, bfloat16 or float16 for
-/// inference, float64 in tests. Copies share storage; clone_decoder() does not. With an adapter (lora.h) the
+/// All weights of one device and one dtype (float32 for training, bfloat16 or float16 for inference, float64
+/// in tests), or matrices of a narrower one than norms and biases. Copies share storage; clone_decoder() does not. With an adapter (lora.h) the
 /// weights are the frozen base and the adapter is a part of every forward pass.
 struct Decoder {
     ModelConfig config;
@@ -43,8 +43,8 @@ struct Decoder {
 
 /// The precision of the matrix products. Sums over rows, norms and softmax are float32 in either case.
 enum class Compute {
-    as_weights,  // the weights' own dtype
-    bfloat16,    // weights are cast once per call; gradients land in the weights' own dtype
+    as_weights,  // the matrices' own dtype
+    bfloat16,    // matrices are cast once per call; gradients land in their own dtype
     float64,     // likewise, a layer at a time: a check against exact arithmetic without an exact model
 };
 

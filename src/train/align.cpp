@@ -32,6 +32,7 @@ std::map<std::string, std::string> align_identity(const AlignConfig& config, con
     // Only where there is one: checkpoints of runs without keep their identity.
     if (config.reference_update != "none") identity["reference_update"] = describe_reference_update(config);
     if (config.optimiser.moments != "f32") identity["moments"] = config.optimiser.moments;
+    if (config.weights != "f32") identity["weights"] = config.weights;
     if (config.lora.rank > 0) identity["lora"] = describe(config.lora);
     if (!config.freeze.empty()) identity["freeze"] = join(config.freeze, " ");
     identity["softmax_range"] = describe(data.softmax);
@@ -70,6 +71,7 @@ TrainResult train_align(Decoder& policy, const AlignData& data, const AlignConfi
     check(config, data);
     const bool resumes =
         run.resume && !run.checkpoints.empty() && !newest_checkpoint(run.checkpoints).empty();
+    if (config.weights == "bf16") narrow_weights(policy);
     if (config.lora.rank > 0 && !policy.has_lora())
         add_lora(policy, config.lora, mix_seed(static_cast<std::uint64_t>(config.seed), "align lora"));
     if (!resumes) run_gates(policy, data, config);

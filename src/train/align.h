@@ -32,6 +32,7 @@ struct AlignConfig {
     std::string pair_weight = "pair";       // pair (1 each) or prompt (1/k each)
     std::string task_score;                 // metric given to losses that need task scores; "" none
     std::string precision = "f32";          // of the matrix products: precision.h
+    std::string weights = "f32";            // how matrices are kept: precision.h
     LoraConfig lora;                        // rank 0: every weight is trained
     std::vector<std::string> freeze;        // patterns of weight names that are not trained
     bool activation_checkpointing = false;  // compute each layer again in backward: less memory, more time
@@ -68,7 +69,7 @@ void check(const AlignConfig& config, const AlignData& data);
 ScoreConfig align_score_config(const AlignConfig& config, const SoftmaxRange& softmax);
 PairScoring pair_scoring(const AlignConfig& config, const AlignData& data);
 
-/// Trains `policy` (float32 weights) in place, or with lora.rank > 0 lays a fresh adapter over it and trains
+/// Trains `policy` (float32 weights; matrices become bfloat16 with weights = bf16) in place, or with lora.rank > 0 lays a fresh adapter over it and trains
 /// that: the weights may then be of any dtype and no bit of them changes. Runs the gates first (gates.h)
 /// unless the run is resumed. train.jsonl values: TRL's names (loss, grad_norm, learning_rate,
 /// rewards/chosen, ...) and ours, with mean and 10/50/90 percentiles of logps and logratio per token and in

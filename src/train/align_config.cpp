@@ -51,6 +51,7 @@ void AlignConfig::visit(ConfigVisitor& v) {
              {"pair", "prompt"});
     v.field("task_score", task_score, "score of the answers for losses that need one; empty: none");
     visit_precision(v, precision);
+    visit_kept_weights(v, weights);
     v.section("lora", lora, "adapters instead of whole weights");
     v.field("freeze", freeze, "weights that are not trained, by name: model.embed_tokens.*, *.mlp.*");
     v.field("activation_checkpointing", activation_checkpointing,
@@ -154,6 +155,9 @@ void check(const AlignConfig& config, const AlignData& data) {
     if ((config.patience > 0 || config.keep_best) && (data.held_out.empty() || config.evaluate_every == 0))
         problems.push_back(
             "align.patience and align.keep_best need held-out pairs and align.evaluate_every > 0");
+    for (const std::string& problem :
+         kept_weights_problems(config.weights, config.precision, config.optimiser.moments, "align"))
+        problems.push_back(problem);
     if (!problems.empty()) throw ConfigError(join(problems, "\n"));
 }
 

@@ -35,4 +35,11 @@ std::vector<TrainedParameter> trained_parameters(Decoder& decoder, const std::ve
     return parameters;
 }
 
+void narrow_weights(Decoder& decoder) {
+    visit_weights(decoder, [](const std::string&, at::Tensor& weight) {
+        if (weight.dim() == 2 && weight.numel() >= kSmallestTensor8)
+            weight = weight.detach().to(at::kBFloat16);
+    });
+}
+
 }  // namespace linvox

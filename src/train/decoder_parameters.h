@@ -16,4 +16,8 @@ namespace linvox {
 std::vector<TrainedParameter> trained_parameters(Decoder& decoder,
                                                  const std::vector<std::string>& freeze = {});
 
+/// Matrices as bfloat16, one after the other in place of the wide ones; norms, biases and matrices too small
+/// for 8-bit moments (moments8.h) stay as they are.
+void narrow_weights(Decoder& decoder);
+
 }  // namespace linvox

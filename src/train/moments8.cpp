@@ -18,6 +18,7 @@ typedef std::uint32_t Words __attribute__((vector_size(64)));
 constexpr int kVectors = static_cast<int>(kMomentBlock / kLanes<float>);
 constexpr std::uint32_t kShift = 20;  // of a float's 23 bits of mantissa, 3 stay
 constexpr std::uint32_t kOne = 0x3f800000u >> kShift;
+constexpr std::uint32_t kWeightNoise = 0x5bd1e995u;  // other draws than the moments'
 
 /// Code `top` stands for 1, each code below for the next smaller float of 3 bits mantissa, 0 for 0.
 template <std::uint32_t top>
@@ -76,9 +77,23 @@ LINVOX_INLINE Vec<float> root_of(Vec<float> x) {
     return x * inverse;
 }
 
+/// bfloat16 rounded up or down by chance, so that the mean is right: updates are finer than its grid, and
+/// rounding to nearest would lose them.
+LINVOX_INLINE void store_by_chance(c10::BFloat16* to, Vec<float> values, Words noise, std::int64_t count) {
+    const Words bits = __builtin_bit_cast(Words, values);
+    const Words added = (bits + (noise & 0xffffu)) & ~0xffffu;
+    const auto infinite = (bits & 0x7f800000u) == 0x7f800000u;
+    const Words chosen = infinite ? bits : added;
+    store(to, __builtin_bit_cast(Vec<float>, chosen), count);
+}
+LINVOX_INLINE void store_by_chance(float* to, Vec<float> values, Words, std::int64_t count) {
+    store(to, values, count);
+}
+
+template <typename Stored>
 struct Job {
-    float* value;
-    const float* grad;
+    Stored* value;
+    const Stored* grad;
     std::uint8_t *first, *second;
     float *first_scale, *second_scale;
     std::int64_t count;
@@ -87,13 +102,14 @@ struct Job {
     std::uint32_t seed;
 };
 
+template <typename Stored>
 struct StepKernel {
     template <typename Tile>
-    LINVOX_INLINE static void run(const Job* job, std::int64_t begin, std::int64_t end) {
+    LINVOX_INLINE static void run(const Job<Stored>* job, std::int64_t begin, std::int64_t end) {
         for (std::int64_t block = begin; block < end; ++block) one_block(*job, block);
     }
 
-    LINVOX_INLINE static void one_block(const Job& job, std::int64_t block) {
+    LINVOX_INLINE static void one_block(const Job<Stored>& job, std::int64_t block) {
         const std::int64_t start = block * kMomentBlock;
         const float old_first = job.first_scale[block], old_second = job.second_scale[block];
         Vec<float> first[kVectors], second[kVectors];
@@ -112,7 +128,8 @@ struct StepKernel {
             const Vec<float> root = root_of(second[i] * job.second_correction);
             const Vec<float> value =
                 load(job.value + at, left) * job.keep - job.rate * first[i] / (root + job.epsilon);
-            store(job.value + at, value, left);
+            store_by_chance(job.value + at, value,
+                            hashed(static_cast<std::uint32_t>(at), job.seed ^ kWeightNoise), left);
         }
         const float first_scale = max_lane<float>(first_most), second_scale = max_lane<float>(second_most);
         job.first_scale[block] = first_scale;
@@ -132,6 +149,31 @@ struct StepKernel {
         }
     }
 };
+
+template <typename Stored>
+void step_stored(const at::Tensor& value, const at::Tensor& grad, const Moments8& moments,
+                 const AdamWStep& step, std::uint32_t seed) {
+    const at::Tensor gradient = grad.contiguous();
+    const auto t = static_cast<double>(step.step);
+    const double correction1 = 1.0 - std::pow(step.beta1, t), correction2 = 1.0 - std::pow(step.beta2, t);
+    const Job<Stored> job{.value = value.mutable_data_ptr<Stored>(),
+                          .grad = gradient.const_data_ptr<Stored>(),
+                          .first = moments.exp_avg.mutable_data_ptr<std::uint8_t>(),
+                          .second = moments.exp_avg_sq.mutable_data_ptr<std::uint8_t>(),
+                          .first_scale = moments.exp_avg_scale.mutable_data_ptr<float>(),
+                          .second_scale = moments.exp_avg_sq_scale.mutable_data_ptr<float>(),
+                          .count = value.numel(),
+                          .rate = static_cast<float>(step.learning_rate / correction1),
+                          .beta1 = static_cast<float>(step.beta1),
+                          .beta2 = static_cast<float>(step.beta2),
+                          .epsilon = static_cast<float>(step.epsilon),
+                          .keep = static_cast<float>(1.0 - step.learning_rate * step.weight_decay),
+                          .second_correction = static_cast<float>(1.0 / correction2),
+                          .seed = seed * 0x9e3779b1u + static_cast<std::uint32_t>(step.step) * 0x85ebca6bu};
+    parallel_ranges(moments.exp_avg_scale.numel(), 64, [&](std::int64_t begin, std::int64_t end) {
+        dispatch<StepKernel<Stored>>(&job, begin, end);
+    });
+}
 
 at::Tensor decoded(const at::Tensor& codes, const at::Tensor& scales, bool has_sign) {
     at::Tensor out = at::empty({codes.numel()}, at::kFloat);
@@ -161,27 +203,12 @@ Moments8 make_moments8(const at::Tensor& value) {
 
 void adamw_step8(const at::Tensor& value, const at::Tensor& grad, const Moments8& moments,
                  const AdamWStep& step, std::uint32_t seed) {
-    LINVOX_ASSERT(value.is_contiguous() && value.scalar_type() == at::kFloat && grad.sizes() == value.sizes(),
-                  "8-bit AdamW wants contiguous float32 weights and their gradients");
-    const at::Tensor gradient = grad.contiguous();
-    const auto t = static_cast<double>(step.step);
-    const double correction1 = 1.0 - std::pow(step.beta1, t), correction2 = 1.0 - std::pow(step.beta2, t);
-    const Job job{.value = value.mutable_data_ptr<float>(),
-                  .grad = gradient.const_data_ptr<float>(),
-                  .first = moments.exp_avg.mutable_data_ptr<std::uint8_t>(),
-                  .second = moments.exp_avg_sq.mutable_data_ptr<std::uint8_t>(),
-                  .first_scale = moments.exp_avg_scale.mutable_data_ptr<float>(),
-                  .second_scale = moments.exp_avg_sq_scale.mutable_data_ptr<float>(),
-                  .count = value.numel(),
-                  .rate = static_cast<float>(step.learning_rate / correction1),
-                  .beta1 = static_cast<float>(step.beta1),
-                  .beta2 = static_cast<float>(step.beta2),
-                  .epsilon = static_cast<float>(step.epsilon),
-                  .keep = static_cast<float>(1.0 - step.learning_rate * step.weight_decay),
-                  .second_correction = static_cast<float>(1.0 / correction2),
-                  .seed = seed * 0x9e3779b1u + static_cast<std::uint32_t>(step.step) * 0x85ebca6bu};
-    parallel_ranges(moments.exp_avg_scale.numel(), 64,
-                    [&](std::int64_t begin, std::int64_t end) { dispatch<StepKernel>(&job, begin, end); });
+    LINVOX_ASSERT(value.is_contiguous() && grad.sizes() == value.sizes() &&
+                      grad.scalar_type() == value.scalar_type(),
+                  "8-bit AdamW wants contiguous weights and gradients of their shape and dtype");
+    if (value.scalar_type() == at::kBFloat16) return step_stored<c10::BFloat16>(value, grad, moments, step, seed);
+    LINVOX_ASSERT(value.scalar_type() == at::kFloat, "8-bit AdamW wants float32 or bfloat16 weights");
+    step_stored<float>(value, grad, moments, step, seed);
 }
 
 at::Tensor decoded_exp_avg(const Moments8& moments) {

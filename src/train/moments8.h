@@ -20,7 +20,7 @@ struct Moments8 {
     at::Tensor exp_avg_sq, exp_avg_sq_scale;  // 5 bits exponent, 3 bits mantissa: down to 2^-31.75
 };
 
-/// Zeros for a float32 tensor. ConfigError when it is not on the CPU: the kernel is written for it alone.
+/// Zeros for a weight. ConfigError when it is not on the CPU: the kernel is written for it alone.
 Moments8 make_moments8(const at::Tensor& value);
 
 /// The numbers of one AdamW step, `step` counted from 1.
@@ -29,8 +29,8 @@ struct AdamWStep {
     std::int64_t step;
 };
 
-/// One update of `value` (contiguous float32) in place. The rounding of an element depends on its place,
-/// `step` and `seed` alone, not on the number of threads.
+/// One update of `value` (contiguous; float32, or bfloat16 rounded by chance) in place. The rounding of an
+/// element depends on its place, `step` and `seed` alone, not on the number of threads.
 void adamw_step8(const at::Tensor& value, const at::Tensor& grad, const Moments8& moments,
                  const AdamWStep& step, std::uint32_t seed);
 

@@ -64,10 +64,13 @@ AdamW::AdamW(std::vector<TrainedParameter> parameters, const AdamWConfig& config
     std::set<std::string> names;
     for (const TrainedParameter& parameter : parameters_) {
         LINVOX_ASSERT(names.insert(parameter.name).second, "parameter '{}' twice", parameter.name);
-        LINVOX_ASSERT(parameter.value.is_leaf() && parameter.value.scalar_type() == at::kFloat,
-                      "parameter '{}' is not a float32 leaf", parameter.name);
-        Memory memory{.step = at::zeros({}, parameter.value.options().requires_grad(false))};
-        if (config.moments == "8bit" && parameter.value.numel() >= kSmallestTensor8) {
+        const bool narrow = config.moments == "8bit" && parameter.value.numel() >= kSmallestTensor8;
+        const at::ScalarType dtype = parameter.value.scalar_type();
+        LINVOX_ASSERT(parameter.value.is_leaf() && (dtype == at::kFloat || (narrow && dtype == at::kBFloat16)),
+                      "parameter '{}' is no float32 leaf, nor a bfloat16 one with 8-bit moments",
+                      parameter.name);
+        Memory memory{.step = at::zeros({}, parameter.value.options().dtype(at::kFloat).requires_grad(false))};
+        if (narrow) {
             memory.narrow = make_moments8(parameter.value);
         } else {
             memory.exp_avg = at::zeros_like(parameter.value.detach());
@@ -83,7 +86,7 @@ at::Tensor AdamW::clip_grad_norm(double max_norm, double divisor) {
     for (const TrainedParameter& parameter : parameters_)
         if (parameter.value.grad().defined()) grads.push_back(parameter.value.grad());
     LINVOX_ASSERT(!grads.empty(), "clip_grad_norm before any backward pass");
-    const at::Tensor norm = at::linalg_vector_norm(at::stack(at::_foreach_norm(grads, 2)), 2) / divisor;
+    const at::Tensor norm = at::linalg_vector_norm(at::stack(at::_foreach_norm(grads, 2, at::kFloat)), 2) / divisor;
     // One pass over the gradients for both factors.
     if (max_norm > 0) {
         // 1e-6 as in PyTorch's clip_grad_norm_, so that golden trajectories agree.

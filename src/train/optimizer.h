@@ -1,4 +1,4 @@
-// AdamW (Loshchilov and Hutter, arXiv 1711.05101) over a plain list of float32 tensors, and gradient
+// AdamW (Loshchilov and Hutter, arXiv 1711.05101) over a plain list of tensors, and gradient
 // clipping by the global norm. Not torch::optim: no closures, no groups beyond decay or none, and a
 // state that is a map of tensors.
 #pragma once
@@ -26,7 +26,8 @@ struct AdamWConfig {
     void visit(ConfigVisitor& v);
 };
 
-/// A weight that is trained: a float32 leaf tensor whose grad() the backward pass fills.
+/// A weight that is trained: a leaf tensor, float32 or (with 8-bit moments) bfloat16, whose grad() the
+/// backward pass fills.
 struct TrainedParameter {
     std::string name;
     at::Tensor value;
@@ -38,8 +39,8 @@ TrainedParameter trained_parameter(std::string name, at::Tensor value);
 
 class AdamW {
 public:
-    /// Throws BugError when a tensor is not a float32 leaf, a name repeats or the list is empty; ConfigError
-    /// for 8-bit moments on a GPU.
+    /// Throws BugError when a tensor is no leaf or of another dtype, a name repeats or the list is empty;
+    /// ConfigError for 8-bit moments on a GPU.
     AdamW(std::vector<TrainedParameter> parameters, const AdamWConfig& config);
 
     /// Divides every gradient by `divisor`, then scales them so that their global L2 norm is at most

@@ -1,8 +1,9 @@
-// The `precision` key of training: in which dtype matrices are multiplied. Weights, sums, norms and softmax
-// are float32 in either case.
+// The `precision` and `weights` keys of training: in which dtype matrices are multiplied, and in which they
+// are kept. Sums, norms and softmax are float32 in any case.
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "src/config/visitor.h"
 #include "src/model/decoder.h"
@@ -15,5 +16,12 @@ void visit_precision(ConfigVisitor& v, std::string& precision);
 /// bf16 or f32; "auto" is what this processor multiplies faster.
 std::string resolved_precision(const std::string& precision);
 Compute compute_of(const std::string& precision);
+
+/// Declares the key: f32 or bf16.
+void visit_kept_weights(ConfigVisitor& v, std::string& weights);
+
+/// What else must be set for weights = bf16; `where` is the section in front of the keys ("align").
+std::vector<std::string> kept_weights_problems(const std::string& weights, const std::string& precision,
+                                               const std::string& moments, const std::string& where);
 
 }  // namespace linvox

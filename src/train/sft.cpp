@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "src/base/error.h"
 #include "src/base/text.h"
 #include "src/model/lora.h"
 #include "src/train/decoder_parameters.h"
@@ -24,6 +25,7 @@ std::map<std::string, std::string> sft_identity(const SftData& data, const SftCo
         config.optimiser.clip_norm, config.schedule.kind, config.schedule.warmup_steps,
         config.schedule.final_ratio, config.ema_decay);
     if (config.optimiser.moments != "f32") identity["moments"] = config.optimiser.moments;
+    if (config.weights != "f32") identity["weights"] = config.weights;
     identity["softmax_range"] = describe(data.softmax);
     if (config.lora.rank > 0) identity["lora"] = describe(config.lora);
     if (!config.freeze.empty()) identity["freeze"] = join(config.freeze, " ");
@@ -44,6 +46,7 @@ void SftConfig::visit(ConfigVisitor& v, bool from_weights) {
     v.field("input_noise", input_noise, "share of input codes replaced by random ones; labels stay",
             Range{0.0, 0.95});
     visit_precision(v, precision);
+    visit_kept_weights(v, weights);
     v.field("activation_checkpointing", activation_checkpointing,
             "compute every layer again in backward: less memory, more time");
     if (from_weights) {
@@ -60,7 +63,18 @@ void SftConfig::visit(ConfigVisitor& v, bool from_weights) {
             Range{0, 1e9});
 }
 
+std::vector<std::string> problems_of(const SftConfig& config) {
+    std::vector<std::string> problems =
+        kept_weights_problems(config.weights, config.precision, config.optimiser.moments, "sft");
+    if (config.weights == "bf16" && config.ema_decay > 0)
+        problems.push_back("sft.ema_decay means weights finer than bf16 holds; set it to 0 with sft.weights = 'bf16'");
+    return problems;
+}
+
 TrainResult train_sft(Decoder& decoder, const SftData& data, const SftConfig& config, const TrainRun& run) {
+    if (const auto problems = problems_of(config); !problems.empty())
+        throw ConfigError(join(problems, "\n"));
+    if (config.weights == "bf16") narrow_weights(decoder);
     if (config.lora.rank > 0)
         add_lora(decoder, config.lora, mix_seed(static_cast<std::uint64_t>(config.seed), "sft lora"));
     SftSource source(decoder, data, config);

@@ -24,6 +24,7 @@ struct SftConfig {
     double dropout = 0.1;
     double input_noise = 0.0;               // share of input codes replaced by random ones; labels stay
     std::string precision = "auto";         // of the matrix products: precision.h
+    std::string weights = "f32";            // how matrices are kept: precision.h
     bool activation_checkpointing = false;  // compute each layer again in backward: less memory, more time
     LoraConfig lora;                        // rank 0: every weight is trained
     std::vector<std::string> freeze;        // patterns of weight names that are not trained
@@ -49,7 +50,11 @@ struct SftData {
     std::map<std::string, std::string> identity;  // digests of what the examples are made from
 };
 
-/// Trains `decoder` (float32 weights) in place and leaves the best weights in it. With lora.rank > 0 a fresh
+/// Every problem between the fields, a sentence each.
+std::vector<std::string> problems_of(const SftConfig& config);
+
+/// Trains `decoder` (float32 weights; matrices become bfloat16 with weights = bf16) in place and leaves the
+/// best weights in it. With lora.rank > 0 a fresh
 /// adapter is laid over it and trained instead: the weights may then be of any dtype and no bit of them
 /// changes.
 /// train.jsonl values: loss (nats per scored token), grad_norm, learning_rate, num_tokens (scored, so far);

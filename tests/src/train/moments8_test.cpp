@@ -65,6 +65,19 @@ TEST(Moments8, RunningMeansArriveBecauseRoundingIsRightInTheMean) {
     EXPECT_NEAR(decoded_exp_avg_sq(moments).mean().item<double>(), 1.44, 0.03);
 }
 
+// bfloat16 has steps of 1/256 below 1: rounded to nearest, none of these updates would ever arrive.
+TEST(Moments8, UpdatesFinerThanBfloat16ArriveInTheMean) {
+    const at::Tensor value = at::full({65536}, 1.0F).to(at::kBFloat16);
+    const at::Tensor grad = at::full({65536}, 1.0F).to(at::kBFloat16);
+    const Moments8 moments = make_moments8(value);
+    AdamWStep step = kFirst;
+    step.learning_rate = 1e-4;
+    step.weight_decay = 0.0;
+    for (; step.step <= 100; ++step.step) adamw_step8(value, grad, moments, step, 5);
+    EXPECT_NEAR(value.to(at::kFloat).mean().item<double>(), 0.99, 3e-4);
+    EXPECT_GT(value.to(at::kFloat).std().item<double>(), 1e-3) << "by chance, each for itself";
+}
+
 TEST(Moments8, TheResultDoesNotDependOnTheNumberOfThreads) {
     at::Tensor results[2];
     const at::Tensor start = noise({300, 257}), grad = noise({300, 257});
@@ -82,9 +95,9 @@ TEST(Moments8, TheResultDoesNotDependOnTheNumberOfThreads) {
 }
 
 /// Least squares with badly scaled columns: final loss after `steps` with these moments.
-double regression_loss(const std::string& moments) {
+double regression_loss(const std::string& moments, at::ScalarType kept = at::kFloat) {
     const at::Tensor truth = at::full({96, 64}, 0.5F), scale = (noise({96}).exp()).contiguous();
-    at::Tensor weight = at::zeros({96, 64}).set_requires_grad(true);
+    at::Tensor weight = at::zeros({96, 64}, kept).set_requires_grad(true);
     AdamW optimiser({trained_parameter("w", weight)}, {.weight_decay = 0.0, .moments = moments});
     double loss_now = 0;
     for (int i = 0; i < 400; ++i) {
@@ -102,6 +115,7 @@ TEST(Moments8, LearnsAsWellAsFloat32) {
     const double wide = regression_loss("f32"), narrow = regression_loss("8bit");
     EXPECT_LT(wide, 0.05);
     EXPECT_LT(narrow, 0.05);
+    EXPECT_LT(regression_loss("8bit", at::kBFloat16), 0.05);
 }
 
 TEST(Moments8, StateComesBackBitForBit) {
