@@ -37,8 +37,9 @@ std::vector<TrainedParameter> trained_parameters(Decoder& decoder, const std::ve
 
 void narrow_weights(Decoder& decoder) {
     visit_weights(decoder, [](const std::string&, at::Tensor& weight) {
-        if (weight.dim() == 2 && weight.numel() >= kSmallestTensor8)
-            weight = weight.detach().to(at::kBFloat16);
+        const bool large = weight.dim() == 2 && weight.numel() >= kSmallestTensor8;
+        // Copied even where the dtype stays: one tensor of a mapped file keeps all of it in memory.
+        weight = weight.detach().to(large ? at::kBFloat16 : weight.scalar_type(), false, /*copy=*/true);
     });
 }
 

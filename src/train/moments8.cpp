@@ -100,6 +100,7 @@ struct Job {
     float rate, beta1, beta2, epsilon, keep;  // rate over the first bias correction; keep: 1 - rate * decay
     float second_correction;                  // 1 / (1 - beta2^step)
     std::uint32_t seed;
+    float grad_scale;
 };
 
 template <typename Stored>
@@ -117,7 +118,7 @@ struct StepKernel {
         for (int i = 0; i < kVectors; ++i) {
             const std::int64_t at = start + i * kLanes<float>;
             const std::int64_t left = job.count - at;
-            const Vec<float> grad = left > 0 ? load(job.grad + at, left) : Vec<float>{};
+            const Vec<float> grad = left > 0 ? load(job.grad + at, left) * job.grad_scale : Vec<float>{};
             first[i] =
                 job.beta1 * signed_value(load_codes(job.first + at), old_first) + (1 - job.beta1) * grad;
             second[i] = job.beta2 * (magnitude_of<255>(load_codes(job.second + at)) * old_second) +
@@ -169,7 +170,8 @@ void step_stored(const at::Tensor& value, const at::Tensor& grad, const Moments8
                           .epsilon = static_cast<float>(step.epsilon),
                           .keep = static_cast<float>(1.0 - step.learning_rate * step.weight_decay),
                           .second_correction = static_cast<float>(1.0 / correction2),
-                          .seed = seed * 0x9e3779b1u + static_cast<std::uint32_t>(step.step) * 0x85ebca6bu};
+                          .seed = seed * 0x9e3779b1u + static_cast<std::uint32_t>(step.step) * 0x85ebca6bu,
+                          .grad_scale = step.grad_scale};
     parallel_ranges(moments.exp_avg_scale.numel(), 64, [&](std::int64_t begin, std::int64_t end) {
         dispatch<StepKernel<Stored>>(&job, begin, end);
     });

@@ -27,6 +27,7 @@ Moments8 make_moments8(const at::Tensor& value);
 struct AdamWStep {
     double learning_rate, beta1, beta2, epsilon, weight_decay;
     std::int64_t step;
+    float grad_scale = 1.0F;  // of the gradient, before all else
 };
 
 /// One update of `value` (contiguous; float32, or bfloat16 rounded by chance) in place. The rounding of an

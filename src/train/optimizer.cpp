@@ -15,6 +15,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
 #include <set>
 #include <utility>
 
@@ -37,6 +38,17 @@ void load_into(const at::Tensor& like, const TensorMap& state, const std::string
         "optimiser state: '{}' must have shape {}, found {}; the checkpoint belongs to another model", name,
         shape_text(like), shape_text(found->second));
     like.copy_(found->second);
+}
+
+/// L2 norm of a bfloat16 tensor in float32, without a float32 copy of all of it.
+at::Tensor norm_of_narrow(const at::Tensor& grad) {
+    constexpr std::int64_t kChunk = 1 << 20;
+    const at::Tensor flat = grad.contiguous().view({-1});
+    std::vector<at::Tensor> parts;
+    for (std::int64_t begin = 0; begin < flat.size(0); begin += kChunk)
+        parts.push_back(at::linalg_vector_norm(
+            flat.slice(0, begin, std::min(begin + kChunk, flat.size(0))).to(at::kFloat), 2));
+    return at::linalg_vector_norm(at::stack(parts), 2);
 }
 
 }  // namespace
@@ -82,18 +94,26 @@ AdamW::AdamW(std::vector<TrainedParameter> parameters, const AdamWConfig& config
 
 at::Tensor AdamW::clip_grad_norm(double max_norm, double divisor) {
     const at::NoGradGuard no_grad;
-    std::vector<at::Tensor> grads;
-    for (const TrainedParameter& parameter : parameters_)
-        if (parameter.value.grad().defined()) grads.push_back(parameter.value.grad());
-    LINVOX_ASSERT(!grads.empty(), "clip_grad_norm before any backward pass");
-    const at::Tensor norm = at::linalg_vector_norm(at::stack(at::_foreach_norm(grads, 2, at::kFloat)), 2) / divisor;
-    // One pass over the gradients for both factors.
-    if (max_norm > 0) {
-        // 1e-6 as in PyTorch's clip_grad_norm_, so that golden trajectories agree.
-        at::_foreach_mul_(grads, (max_norm / (norm + 1e-6)).clamp_max(1.0) / divisor);
-    } else if (divisor != 1.0) {
-        at::_foreach_mul_(grads, 1.0 / divisor);
+    std::vector<at::Tensor> grads, norms;
+    for (const TrainedParameter& parameter : parameters_) {
+        const at::Tensor& grad = parameter.value.grad();
+        if (!grad.defined()) continue;
+        if (grad.scalar_type() == at::kBFloat16)
+            norms.push_back(norm_of_narrow(grad));
+        else
+            grads.push_back(grad);
     }
+    LINVOX_ASSERT(!grads.empty() || !norms.empty(), "clip_grad_norm before any backward pass");
+    const bool any_narrow = !norms.empty();
+    if (!grads.empty())
+        for (const at::Tensor& norm : at::_foreach_norm(grads, 2)) norms.push_back(norm);
+    const at::Tensor norm = at::linalg_vector_norm(at::stack(norms), 2) / divisor;
+    at::Tensor factor = at::full({}, 1.0 / divisor, norm.options());
+    // 1e-6 as in PyTorch's clip_grad_norm_, so that golden trajectories agree.
+    if (max_norm > 0) factor = (max_norm / (norm + 1e-6)).clamp_max(1.0) / divisor;
+    // One pass over the gradients for both factors.
+    if (!grads.empty() && (max_norm > 0 || divisor != 1.0)) at::_foreach_mul_(grads, factor);
+    if (any_narrow) narrow_scale_ = factor.item<float>();
     return norm;
 }
 
@@ -117,6 +137,7 @@ void AdamW::step(double learning_rate) {
                           /*amsgrad=*/false, /*maximize=*/false);
     }
     step_narrow(learning_rate);
+    narrow_scale_ = 1.0F;
     ++steps_done_;
 }
 
@@ -130,7 +151,8 @@ void AdamW::step_narrow(double learning_rate) {
                              config_.beta2,
                              config_.epsilon,
                              parameter.decay ? config_.weight_decay : 0.0,
-                             static_cast<std::int64_t>(memory_[i].step.item<float>())};
+                             static_cast<std::int64_t>(memory_[i].step.item<float>()),
+                             parameter.value.scalar_type() == at::kBFloat16 ? narrow_scale_ : 1.0F};
         adamw_step8(parameter.value, parameter.value.grad(), memory_[i].narrow, step,
                     static_cast<std::uint32_t>(i));
     }

@@ -44,7 +44,8 @@ public:
     AdamW(std::vector<TrainedParameter> parameters, const AdamWConfig& config);
 
     /// Divides every gradient by `divisor`, then scales them so that their global L2 norm is at most
-    /// `max_norm` (0 or below: no limit). Returns the norm after the division and before the clipping,
+    /// `max_norm` (0 or below: no limit); bfloat16 ones are left as they are and scaled where step() reads
+    /// them, for they would be rounded again. Returns the norm after the division and before the clipping,
     /// as a 0-dim tensor on the parameters' device, so that the caller decides when to wait for it.
     at::Tensor clip_grad_norm(double max_norm, double divisor = 1.0);
 
@@ -75,6 +76,7 @@ private:
     std::vector<Memory> memory_;  // of each parameter
     AdamWConfig config_;
     std::int64_t steps_done_ = 0;
+    float narrow_scale_ = 1.0F;  // of bfloat16 gradients in the next step
 };
 
 }  // namespace linvox
