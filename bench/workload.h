@@ -25,7 +25,8 @@ struct Workload {
     std::int64_t rejected = 1;                                        // per prompt
 };
 
-/// T: the size of a small TTS model, T2 and T4 the same with longer sequences; V: a 0.5 B model with text and codec vocabulary; C: the same, cloning.
+/// T: the size of a small TTS model, T2 and T4 the same with longer sequences; V: a 0.5 B model with text and
+/// codec vocabulary; C: the same, cloning.
 const std::vector<Workload>& workloads();
 
 /// Writes the workload called `name` with `records` prompts. UserError for an unknown name.

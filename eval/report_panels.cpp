@@ -86,6 +86,19 @@ void add_lengths(ReportPanel& panel, const Json& length) {
                              shown(at(length, {"correlation_with_gap"})));
 }
 
+/// What all pairs agree on is learned first.
+void add_balance(ReportPanel& panel, const Json& balance) {
+    if (!balance.is_object() || balance.empty()) return;
+    ReportTable table{"What chosen answers have more of, whatever they are worth",
+                      {"", "mean", "standard error", "mean before pairs were left out"},
+                      {}};
+    for (const auto& [name, now] : balance.items())
+        table.rows.push_back(
+            {shown(at(now, {"what"})), shown(at(now, {"mean"})), shown(at(now, {"standard_error"})),
+             at(now, {"balanced"}) == true ? shown(at(now, {"before", "mean"})) : "none were"});
+    panel.tables.push_back(std::move(table));
+}
+
 void add_gaps(ReportPanel& panel, const Json& gaps) {
     if (!gaps.is_object() || gaps.empty()) return;
     ReportTable table{"Score gaps, chosen against rejected", {"metric", "mean gap"}, {}};
@@ -133,6 +146,7 @@ ReportPanel pair_panel(const Json& report) {
     if (const Json& perturbed = at(report, {"pairs", "perturbed"}); perturbed.is_number() && perturbed != 0)
         panel.facts.emplace_back("pairs with a perturbed answer", shown(perturbed));
     add_lengths(panel, at(report, {"length"}));
+    add_balance(panel, at(report, {"balance"}));
     add_rules(panel, "Pairs dropped, by rule", at(report, {"pairs", "dropped"}));
     add_rules(panel, "Candidates set aside", at(report, {"candidates", "set_aside"}));
     add_rules(panel, "Prompts without a pair", at(report, {"prompts", "without"}));
@@ -141,8 +155,8 @@ ReportPanel pair_panel(const Json& report) {
         add_shares(panel, key, at(report, {key}));
     add_texts(panel.warnings, at(report, {"warnings"}));
     add_unknown(panel, report,
-                {"prompts", "candidates", "pairs", "length", "score_gap", "finish", "source", "language",
-                 "speaker", "task", "why", "warnings"});
+                {"prompts", "candidates", "pairs", "length", "balance", "score_gap", "finish", "source",
+                 "language", "speaker", "task", "why", "warnings"});
     return panel;
 }
 

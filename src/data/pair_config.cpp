@@ -61,10 +61,6 @@ void PairConfig::visit(ConfigVisitor& v) {
         "tokens of a rejected answer that the loss sees: the whole, or up to the first one that differs from "
         "the chosen answer",
         {"whole", "to_first_difference"});
-    v.choice("boundaries", boundaries,
-             "the boundary after each unit's codes (aligned speech): scored with them, or given, so that how "
-             "long units last stays as SFT left it",
-             {"scored", "given"});
     v.field("reference_share", reference_share, "share of prompts whose recording is chosen",
             Range{0.0, 1.0});
     v.field("unscored", unscored, "take the recording as better without comparing scores");
@@ -72,6 +68,10 @@ void PairConfig::visit(ConfigVisitor& v) {
             "scored tokens of a pair's longer answer over its shorter one's, so that length is not what is "
             "learned; 0: no limit",
             Range{0.0, 1e9});
+    v.field(
+        "balance", balance,
+        "leave pairs out until chosen and rejected answers do not differ in the mean of these; empty: none",
+        pair_property_names());
     v.field("drop_group", drop_group, "one invalid candidate drops all of its prompt");
     v.field("max_tokens", max_tokens, "longest prompt + answer; longer ones are dropped; 0: no limit",
             Range{0, 1e9});
@@ -97,6 +97,11 @@ void check(const PairConfig& config) {
         problems.push_back(
             "pairs.unscored needs pairs.chosen_from = \"reference\" for all prompts "
             "(reference_share = 1)");
+    const Choices properties = pair_property_names();
+    for (const std::string& name : config.balance)
+        if (std::find(properties.begin(), properties.end(), name) == properties.end())
+            problems.push_back(
+                fmt::format("pairs.balance: '{}' is not one of {}", name, join(properties, " ")));
     const auto& kinds = config.perturb.kinds;
     if (std::find(kinds.begin(), kinds.end(), "insert_silence") != kinds.end() &&
         config.perturb.silence_id < 0)

@@ -151,6 +151,25 @@ std::int64_t duplicate_pairs(const PairResult& result) {
     return duplicates;
 }
 
+json imbalance_json(const Imbalance& imbalance) {
+    return {{"mean", imbalance.mean}, {"standard_error", imbalance.standard_error}};
+}
+
+json balance_json(const PairResult& result, const PairConfig& config) {
+    json object = json::object();
+    const std::vector<PairProperty>& properties = pair_properties();
+    for (std::size_t i = 0; i < properties.size(); ++i) {
+        const char* name = properties[i].name;
+        const auto& asked = config.balance;
+        object[name] = imbalance_json(imbalance_of(result.records, properties[i]));
+        object[name]["what"] = properties[i].what;
+        object[name]["balanced"] = std::find(asked.begin(), asked.end(), name) != asked.end();
+        if (i < result.imbalance_before.size())
+            object[name]["before"] = imbalance_json(result.imbalance_before[i]);
+    }
+    return object;
+}
+
 json warnings_json(const json& report) {
     json warnings = json::array();
     const auto& length = report["length"];
@@ -159,6 +178,16 @@ json warnings_json(const json& report) {
             fmt::format("chosen answers are {:.2f} times as long as rejected ones (usual: 0.8 to 1.25); "
                         "the model may learn length instead of quality",
                         length["ratio"].get<double>()));
+    for (const auto& [name, now] : report["balance"].items()) {
+        const double errors =
+            std::abs(now["mean"].get<double>()) / std::max(1e-12, now["standard_error"].get<double>());
+        if (now["standard_error"] > 0 && errors > 3)
+            warnings.push_back(
+                fmt::format("{}: {:+.4f} on average, {:.1f} standard errors from 0; alignment learns that "
+                            "before anything "
+                            "else; pairs.balance = [\"{}\"] leaves out what makes the difference",
+                            now["what"].get<std::string>(), now["mean"].get<double>(), errors, name));
+    }
     if (report["source"]["chosen"].size() == 1 && report["source"]["rejected"].size() == 1 &&
         report["source"]["chosen"].begin().key() != report["source"]["rejected"].begin().key())
         warnings.push_back(
@@ -184,6 +213,11 @@ std::string number_text(const json& value) {
     return value.is_number() ? fmt::format("{:.3f}", value.get<double>()) : "-";
 }
 
+std::string mean_text(const json& imbalance) {
+    return fmt::format("{:+.4f} +- {:.4f}", imbalance["mean"].get<double>(),
+                       imbalance["standard_error"].get<double>());
+}
+
 }  // namespace
 
 json pair_report(const PairResult& result, const PairConfig& config) {
@@ -203,6 +237,7 @@ json pair_report(const PairResult& result, const PairConfig& config) {
                        {"dropped", drops_json(counts.pairs_dropped)}};
     report["length"] = length_json(columns);
     report["score_gap"] = gaps_json(columns);
+    report["balance"] = balance_json(result, config);
     report["duplicates"] = duplicate_pairs(result);
     report["warnings"] = warnings_json(report);
     return report;
@@ -227,6 +262,11 @@ std::string pair_report_text(const json& report) {
             number_text(length["chosen"]["mean"]), number_text(length["chosen"]["median"]),
             number_text(length["rejected"]["mean"]), number_text(length["rejected"]["median"]),
             number_text(length["ratio"]), number_text(length["chosen_longer"]));
+    for (const auto& [name, now] : report["balance"].items())
+        text += fmt::format("  {:<11} {}: {}{}\n", name, now["what"].get<std::string>(), mean_text(now),
+                            now.contains("before") && now["balanced"]
+                                ? fmt::format("; before pairs were left out {}", mean_text(now["before"]))
+                                : "");
     for (const auto& [metric, gap] : report["score_gap"].items())
         text +=
             fmt::format("  gap {:<10} median {}, 10 % {}, 90 % {}, correlation with length {}\n", metric,

@@ -12,7 +12,8 @@ namespace linvox {
 /// The report as JSON. Keys: rule, prompts {read, with_pairs, without: {rule: {count, examples}}}, candidates
 /// {read, eligible, set_aside}, pairs {proposed, kept,
 /// perturbed, dropped}, length {chosen, rejected: {mean, median}, ratio,
-/// chosen_longer, correlation_with_gap}, score_gap {metric: {mean, quantiles, correlation_with_length}},
+/// chosen_longer, correlation_with_gap}, balance {property: {mean, standard_error, what, balanced, before:
+/// {mean, standard_error}}}, score_gap {metric: {mean, quantiles, correlation_with_length}},
 /// finish, source, language, speaker, task, why, duplicates, warnings [text]. Undefined numbers are null.
 nlohmann::json pair_report(const PairResult& result, const PairConfig& config);
 

@@ -4,13 +4,13 @@
 
 #include <algorithm>
 #include <array>
-#include <cmath>
-#include <set>
+#include <map>
 #include <utility>
 
 #include "src/base/error.h"
 #include "src/base/rng.h"
 #include "src/base/text.h"
+#include "src/data/pair_balance.h"
 #include "src/data/pair_ranking.h"
 #include "src/data/scored_part.h"
 
@@ -19,9 +19,9 @@ namespace {
 
 constexpr std::size_t kMaxExamples = 5;
 constexpr std::array kRuleNames = {
-    "too_few_candidates", "invalid_in_group", "missing_score", "error_finish",  "chosen_not_stopped",
-    "structure",          "over_long",        "below_floor",   "identical",     "not_better",
-    "gap_too_small",      "length_gap",       "no_reference",  "reference_gap",
+    "too_few_candidates", "invalid_in_group", "missing_score", "error_finish", "chosen_not_stopped",
+    "structure",          "over_long",        "below_floor",   "identical",    "not_better",
+    "gap_too_small",      "length_gap",       "no_reference",  "balance",
 };
 
 void count_drop(DropTable& table, DropRule rule, const std::string& example) {
@@ -283,21 +283,32 @@ void add_perturbed(PairResult& result, std::vector<PerturbSource> sources, const
     }
 }
 
-void give_boundaries(std::vector<PreferenceRecord>& records, std::int32_t boundary_id) {
-    for (PreferenceRecord& record : records) {
-        record.chosen.answer = with_id_given(record.chosen.answer, boundary_id);
-        for (Candidate& rejected : record.rejected)
-            rejected.answer = with_id_given(rejected.answer, boundary_id);
-    }
+/// "utt_7#0" belongs to utt_7.
+std::string prompt_of(const PreferenceRecord& record) {
+    return record.info.id.substr(0, record.info.id.rfind('#'));
 }
 
-/// Prompts behind records that selection made; "utt_7#0" belongs to utt_7.
-std::set<std::string> prompts_with_pairs(const std::vector<PreferenceRecord>& records) {
-    std::set<std::string> ids;
-    for (const PreferenceRecord& record : records)
-        if (!record.why.starts_with("perturb "))
-            ids.insert(record.info.id.substr(0, record.info.id.rfind('#')));
-    return ids;
+/// Leaves out what pairs.balance asks for, and counts it.
+void balance(PairResult& result, const std::vector<std::string>& properties) {
+    for (const PairProperty& property : pair_properties())
+        result.imbalance_before.push_back(imbalance_of(result.records, property));
+    std::map<std::string, std::int64_t> records_of;  // prompt to records left
+    for (const PreferenceRecord& record : result.records) ++records_of[prompt_of(record)];
+    PairCounts& counts = result.counts;
+    const std::vector<std::size_t> dropped = unbalancing_records(result.records, properties);
+    for (const std::size_t i : dropped) {
+        PreferenceRecord& record = result.records[i];
+        for (std::size_t k = 0; k < record.rejected.size(); ++k) {
+            count_drop(counts.pairs_dropped, DropRule::balance, record.info.id);
+            --counts.pairs_kept;
+        }
+        if (--records_of[prompt_of(record)] == 0) {
+            --counts.prompts_with_pairs;
+            count_drop(counts.prompts_without, DropRule::balance, prompt_of(record));
+        }
+        record.rejected.clear();
+    }
+    std::erase_if(result.records, [](const PreferenceRecord& record) { return record.rejected.empty(); });
 }
 
 }  // namespace
@@ -321,37 +332,9 @@ PairResult build_pairs(const std::vector<CandidateRecord>& groups, const PairCon
         if (!config.perturb.kinds.empty() && prompt.best()) sources.push_back({group.info, *prompt.best()});
         for (PreferenceRecord& record : records) result.records.push_back(std::move(record));
     }
+    balance(result, config.balance);
     add_perturbed(result, std::move(sources), config);
-    if (config.boundaries == "given") give_boundaries(result.records, config.boundary_id);
     return result;
-}
-
-void drop_reference_gaps(
-    PairResult& result, double max_gap,
-    const std::function<double(const PreferenceRecord&, const Candidate&)>& mean_logprob) {
-    PairCounts& counts = result.counts;
-    const std::set<std::string> before = prompts_with_pairs(result.records);
-    for (PreferenceRecord& record : result.records) {
-        const double chosen = mean_logprob(record, record.chosen);
-        std::erase_if(record.rejected, [&](const Candidate& rejected) {
-            if (std::abs(chosen - mean_logprob(record, rejected)) <= max_gap) return false;
-            count_drop(counts.pairs_dropped, DropRule::reference_gap, record.info.id);
-            if (rejected.source == "perturbed") {
-                --counts.pairs_perturbed;
-                ++counts.pairs_proposed;  // counted apart until now
-            } else {
-                --counts.pairs_kept;
-            }
-            return true;
-        });
-    }
-    std::erase_if(result.records, [](const PreferenceRecord& record) { return record.rejected.empty(); });
-    const std::set<std::string> after = prompts_with_pairs(result.records);
-    for (const std::string& id : before) {
-        if (after.contains(id)) continue;
-        --counts.prompts_with_pairs;
-        count_drop(counts.prompts_without, DropRule::reference_gap, id);
-    }
 }
 
 bool is_held_out(const std::vector<std::int32_t>& prompt_ids, double share, std::uint64_t seed) {

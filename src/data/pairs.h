@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "src/config/visitor.h"
+#include "src/data/pair_balance.h"
 #include "src/data/records.h"
 
 namespace linvox {
@@ -44,11 +45,10 @@ struct PairConfig {
     std::string chosen_from = "candidates";  // candidates, reference, either
     std::string rejected_order = "worst";    // worst, nearest
     std::string rejected_scored = "whole";   // whole, to_first_difference
-    std::string boundaries = "scored";       // scored, given
-    std::int32_t boundary_id = -1;           // the token that ends a unit; set by code
     double reference_share = 1.0;            // share of prompts that take the recording as chosen
     bool unscored = false;                   // reference as chosen without comparing scores
     double max_length_ratio = 0;             // of the longer answer to the shorter; 0: no limit
+    std::vector<std::string> balance;        // pair_properties() whose mean must not differ
     bool drop_group = false;                 // one invalid candidate drops its prompt
     std::int64_t max_tokens = 0;             // prompt + answer; longer sides are dropped; 0: no limit
     std::int64_t seed = 0;                   // the recipe's; not a key of its own
@@ -75,9 +75,9 @@ enum class DropRule {
     identical,
     not_better,  // rejected better on a selected metric, or no metric strictly worse
     gap_too_small,
-    length_gap,     // max_length_ratio
-    no_reference,   // chosen_from = "reference" without a recording
-    reference_gap,  // drop_reference_gaps()
+    length_gap,    // max_length_ratio
+    no_reference,  // chosen_from = "reference" without a recording
+    balance,       // the pair stood in the way of pairs.balance
 };
 std::string drop_rule_name(DropRule rule);
 
@@ -102,6 +102,7 @@ struct PairCounts {
 struct PairResult {
     std::vector<PreferenceRecord> records;
     PairCounts counts;
+    std::vector<Imbalance> imbalance_before;  // of each of pair_properties(), without damaged copies
 };
 
 /// True when the answer has a structure that a chosen answer may have (token_layout.h decides).
@@ -110,16 +111,11 @@ using StructureCheck = std::function<bool(const CandidateRecord&, const Candidat
 /// Builds the pairs. Chosen: of the candidates that stopped, the best by the rule first. Rejected: of all
 /// eligible ones, the worst first, or with rejected_order = "nearest" the one with the smallest edit distance
 /// to the chosen answer. A pair that a rule forbids is counted and the next one proposed, with the next
-/// rejected answer, then with the next chosen one. `structure` may be empty (no check). Deterministic in
+/// rejected answer, then with the next chosen one. Then pairs.balance leaves some out, and damaged copies are
+/// added, which are made one-sided on purpose. `structure` may be empty (no check). Deterministic in
 /// config.seed and prompt ids.
 PairResult build_pairs(const std::vector<CandidateRecord>& groups, const PairConfig& config,
                        const StructureCheck& structure = {});
-
-/// Drops rejected answers whose mean reference log-probability lies more than `max_gap` nats per token
-/// below or above the chosen one's, counted under reference_gap.
-void drop_reference_gaps(
-    PairResult& result, double max_gap,
-    const std::function<double(const PreferenceRecord&, const Candidate&)>& mean_logprob);
 
 /// A damaged copy of an answer that differs from it: repeat, drop, shuffle or cut_tail of codes,
 /// insert_silence, or substitute (codes by others of the answer). Damage falls on whole frames of scored

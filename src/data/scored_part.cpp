@@ -17,19 +17,4 @@ TokenSequence scored_to_first_difference(const TokenSequence& chosen, TokenSeque
     return rejected;
 }
 
-TokenSequence with_id_given(const TokenSequence& answer, std::int32_t id) {
-    TokenSequence marked{answer.ids, {}};
-    std::size_t next = 0;
-    for (std::int32_t at = 0; at < static_cast<std::int32_t>(answer.ids.size()); ++at) {
-        while (next < answer.given.size() && answer.given[next].end <= at) ++next;
-        const bool given = next < answer.given.size() && answer.given[next].begin <= at;
-        if (!given && answer.ids[static_cast<std::size_t>(at)] != id) continue;
-        if (!marked.given.empty() && marked.given.back().end == at)
-            ++marked.given.back().end;
-        else
-            marked.given.push_back({at, at + 1});
-    }
-    return marked.scored_count() > 0 ? marked : answer;
-}
-
 }  // namespace linvox

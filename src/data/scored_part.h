@@ -10,7 +10,4 @@ namespace linvox {
 /// Unchanged where nothing differs (one answer begins the other) or the differing token is given.
 TokenSequence scored_to_first_difference(const TokenSequence& chosen, TokenSequence rejected);
 
-/// Every scored position that holds `id` becomes given. Unchanged where nothing else is scored.
-TokenSequence with_id_given(const TokenSequence& answer, std::int32_t id);
-
 }  // namespace linvox

@@ -28,8 +28,9 @@ struct DecoderLayer {
 };
 
 /// All weights of one device and one dtype (float32 for training, bfloat16 or float16 for inference, float64
-/// in tests), or matrices of a narrower one than norms and biases. Copies share storage; clone_decoder() does not. With an adapter (lora.h) the
-/// weights are the frozen base and the adapter is a part of every forward pass.
+/// in tests), or matrices of a narrower one than norms and biases. Copies share storage; clone_decoder() does
+/// not. With an adapter (lora.h) the weights are the frozen base and the adapter is a part of every forward
+/// pass.
 struct Decoder {
     ModelConfig config;
     at::Tensor embedding_VD;

@@ -122,8 +122,7 @@ PassDtypes pass_dtypes(const Decoder& decoder, Compute compute) {
     at::ScalarType own = weight.scalar_type();
     if (own == at::kHalf && weight.is_cpu()) own = at::kFloat;  // no CPU kernels for it
     // Norms stay wide where matrices are kept narrow (train/decoder_parameters.h).
-    const at::ScalarType residual =
-        own == at::kBFloat16 ? decoder.layers[0].input_norm_D.scalar_type() : own;
+    const at::ScalarType residual = own == at::kBFloat16 ? decoder.layers[0].input_norm_D.scalar_type() : own;
     if (compute == Compute::as_weights) return {residual, own};
     if (compute == Compute::float64) return {at::kDouble, at::kDouble};
     LINVOX_REQUIRE(own != at::kDouble, UserError, "a float64 model computes in float64; leave bfloat16 off");

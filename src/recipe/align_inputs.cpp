@@ -27,8 +27,7 @@ AlignInputs load_align_inputs(const StageContext& context) {
     inputs.watch = read_optional(pairs / "pairs.watch.jsonl");
     if (context.config.task == "tts") {
         const Vocabulary vocabulary = Vocabulary::load(prepare / "vocabulary.json");
-        const bool codes_alone = context.config.pairs.boundaries == "given";
-        inputs.softmax = {codes_alone ? vocabulary.codec_start() : vocabulary.next(), vocabulary.size(), {}};
+        inputs.softmax = {vocabulary.next(), vocabulary.size(), {}};
     } else if (context.config.task == "asr") {
         const Vocabulary vocabulary = Vocabulary::load(prepare / "vocabulary.json");
         const Span range = transcript_range(vocabulary, transcript_layout(context.config));

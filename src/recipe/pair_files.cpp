@@ -31,10 +31,9 @@ std::size_t pair_count(const std::vector<PreferenceRecord>& records) {
 }  // namespace
 
 void write_judged_pairs(const StageContext& context, const CandidateFile& file,
-                        const StructureCheck& structure, std::int32_t boundary_id) {
+                        const StructureCheck& structure) {
     write_candidates(context.folder / "judged.jsonl", file);
-    PairConfig config = context.config.pairs;
-    config.boundary_id = boundary_id;
+    const PairConfig& config = context.config.pairs;
     const PairResult training = pairs_with_role(file, Role::train, config, structure);
     const PairResult watch = pairs_with_role(file, Role::watch, config, structure);
     write_pair_report(context.folder, pair_report(training, config));

@@ -8,8 +8,8 @@ namespace linvox {
 
 /// judged.jsonl, pairs.train.jsonl, pairs.watch.jsonl (which may hold a header only) and the pair report. The
 /// "role" in a record's meta says to which of the two its prompt belongs. DataError when no training pair is
-/// left. `boundary_id`: what pairs.boundaries speaks of, where there is such a token.
+/// left.
 void write_judged_pairs(const StageContext& context, const CandidateFile& file,
-                        const StructureCheck& structure, std::int32_t boundary_id = -1);
+                        const StructureCheck& structure);
 
 }  // namespace linvox

@@ -108,10 +108,9 @@ void stage_pairs(const StageContext& context) {
     CandidateFile file = read_candidates(context.run.stage("candidates") / "candidates.jsonl");
     judge_all(file.records, context, *codec, vocabulary);
     if (context.config.judge.recognise) recognise_all(file.records, context, *codec, vocabulary);
-    const auto structure = [&](const CandidateRecord& record, const Candidate& candidate) {
+    write_judged_pairs(context, file, [&](const CandidateRecord& record, const Candidate& candidate) {
         return well_formed(record, candidate, vocabulary);
-    };
-    write_judged_pairs(context, file, structure, vocabulary.next());
+    });
 }
 
 }  // namespace linvox

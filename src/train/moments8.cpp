@@ -205,10 +205,11 @@ Moments8 make_moments8(const at::Tensor& value) {
 
 void adamw_step8(const at::Tensor& value, const at::Tensor& grad, const Moments8& moments,
                  const AdamWStep& step, std::uint32_t seed) {
-    LINVOX_ASSERT(value.is_contiguous() && grad.sizes() == value.sizes() &&
-                      grad.scalar_type() == value.scalar_type(),
-                  "8-bit AdamW wants contiguous weights and gradients of their shape and dtype");
-    if (value.scalar_type() == at::kBFloat16) return step_stored<c10::BFloat16>(value, grad, moments, step, seed);
+    LINVOX_ASSERT(
+        value.is_contiguous() && grad.sizes() == value.sizes() && grad.scalar_type() == value.scalar_type(),
+        "8-bit AdamW wants contiguous weights and gradients of their shape and dtype");
+    if (value.scalar_type() == at::kBFloat16)
+        return step_stored<c10::BFloat16>(value, grad, moments, step, seed);
     LINVOX_ASSERT(value.scalar_type() == at::kFloat, "8-bit AdamW wants float32 or bfloat16 weights");
     step_stored<float>(value, grad, moments, step, seed);
 }

@@ -78,10 +78,11 @@ AdamW::AdamW(std::vector<TrainedParameter> parameters, const AdamWConfig& config
         LINVOX_ASSERT(names.insert(parameter.name).second, "parameter '{}' twice", parameter.name);
         const bool narrow = config.moments == "8bit" && parameter.value.numel() >= kSmallestTensor8;
         const at::ScalarType dtype = parameter.value.scalar_type();
-        LINVOX_ASSERT(parameter.value.is_leaf() && (dtype == at::kFloat || (narrow && dtype == at::kBFloat16)),
-                      "parameter '{}' is no float32 leaf, nor a bfloat16 one with 8-bit moments",
-                      parameter.name);
-        Memory memory{.step = at::zeros({}, parameter.value.options().dtype(at::kFloat).requires_grad(false))};
+        LINVOX_ASSERT(
+            parameter.value.is_leaf() && (dtype == at::kFloat || (narrow && dtype == at::kBFloat16)),
+            "parameter '{}' is no float32 leaf, nor a bfloat16 one with 8-bit moments", parameter.name);
+        Memory memory{.step =
+                          at::zeros({}, parameter.value.options().dtype(at::kFloat).requires_grad(false))};
         if (narrow) {
             memory.narrow = make_moments8(parameter.value);
         } else {

@@ -7,10 +7,9 @@
 namespace linvox {
 
 void visit_precision(ConfigVisitor& v, std::string& precision) {
-    v.choice(
-        "precision", precision,
-        "of the matrix products; auto: bf16 where the processor multiplies it faster",
-        {"auto", "bf16", "f32"});
+    v.choice("precision", precision,
+             "of the matrix products; auto: bf16 where the processor multiplies it faster",
+             {"auto", "bf16", "f32"});
 }
 
 std::string resolved_precision(const std::string& precision) {

@@ -67,13 +67,13 @@ std::vector<std::string> problems_of(const SftConfig& config) {
     std::vector<std::string> problems =
         kept_weights_problems(config.weights, config.precision, config.optimiser.moments, "sft");
     if (config.weights == "bf16" && config.ema_decay > 0)
-        problems.push_back("sft.ema_decay means weights finer than bf16 holds; set it to 0 with sft.weights = 'bf16'");
+        problems.push_back(
+            "sft.ema_decay means weights finer than bf16 holds; set it to 0 with sft.weights = 'bf16'");
     return problems;
 }
 
 TrainResult train_sft(Decoder& decoder, const SftData& data, const SftConfig& config, const TrainRun& run) {
-    if (const auto problems = problems_of(config); !problems.empty())
-        throw ConfigError(join(problems, "\n"));
+    if (const auto problems = problems_of(config); !problems.empty()) throw ConfigError(join(problems, "\n"));
     if (config.weights == "bf16") narrow_weights(decoder);
     if (config.lora.rank > 0)
         add_lora(decoder, config.lora, mix_seed(static_cast<std::uint64_t>(config.seed), "sft lora"));

@@ -21,6 +21,9 @@ TEST(ReportPanels, Pairs) {
                   "dropped": {"gap_too_small": {"count": 3, "examples": ["x", "y"]}, "not_stop": {"count": 9, "examples": []}}},
         "length": {"chosen": {"mean": 10.5, "median": 10}, "rejected": {"mean": 12, "median": 11}, "ratio": 0.875,
                    "chosen_longer": 0.25, "correlation_with_gap": null},
+        "balance": {"length": {"mean": 0.0002, "standard_error": 0.0047, "what": "ln of it", "balanced": true,
+                               "before": {"mean": 0.0225, "standard_error": 0.0048}},
+                    "repeats": {"mean": 0.01, "standard_error": 0.003, "what": "twice", "balanced": false}},
         "score_gap": {"mcd": {"mean": 1.5, "quantiles": {"0.5": 1.4}, "correlation_with_length": 0.1}},
         "finish": {"stop": 58, "length": 2}, "warnings": ["look out"], "novel_key": 17})"));
     EXPECT_EQ(fact(panel, "pairs kept"), "30");
@@ -33,6 +36,12 @@ TEST(ReportPanels, Pairs) {
     ASSERT_NE(dropped, panel.tables.end());
     EXPECT_EQ(dropped->rows[0], (std::vector<std::string>{"not stop", "9", ""}));  // most frequent first
     EXPECT_EQ(dropped->rows[1], (std::vector<std::string>{"gap too small", "3", "x, y"}));
+    const auto balance = std::find_if(panel.tables.begin(), panel.tables.end(), [](const ReportTable& t) {
+        return t.caption.starts_with("What chosen answers have more of");
+    });
+    ASSERT_NE(balance, panel.tables.end());
+    EXPECT_EQ(balance->rows[0], (std::vector<std::string>{"ln of it", "0.0002", "0.0047", "0.0225"}));
+    EXPECT_EQ(balance->rows[1], (std::vector<std::string>{"twice", "0.01", "0.003", "none were"}));
     EXPECT_EQ(panel.warnings, std::vector<std::string>{"look out"});
     ASSERT_EQ(panel.bars.size(), 1u);
 }

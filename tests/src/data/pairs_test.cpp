@@ -347,20 +347,6 @@ TEST(Pairs, RandomGroupsAreAccountedFor) {
     }
 }
 
-TEST(Pairs, WideReferenceGapsAreDroppedAndCounted) {
-    auto result = build_pairs(
-        {group_of({scored(1, 0.1), scored(2, 0.9)}, "a"), group_of({scored(1, 0.1), scored(3, 0.9)}, "b")},
-        by_wer());
-    drop_reference_gaps(result, 2.0, [](const PreferenceRecord&, const Candidate& c) {
-        return c.answer.ids[0] == 3 ? -5.0 : -2.5;
-    });
-    ASSERT_EQ(result.records.size(), 1U);
-    EXPECT_EQ(result.records[0].info.id, "a#0");
-    EXPECT_EQ(result.counts.pairs_dropped.at(DropRule::reference_gap).count, 1);
-    EXPECT_EQ(result.counts.prompts_without.at(DropRule::reference_gap).examples[0], "b");
-    expect_accounted(result.counts);
-}
-
 TEST(Pairs, RejectedAnswersAreScoredUpToTheFirstDifferenceWhereAsked) {
     PairConfig config = by_wer();
     const auto groups = {group_of({scored(1, 0.1), scored(2, 0.8)})};
