@@ -3,10 +3,13 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <vector>
+
 namespace linvox {
 
-/// Asks Linux (6.1 or later) to gather the tensor's memory in pages of 2 MiB: fewer address translations, up
-/// to a tenth more bandwidth. Values do not change; where the system cannot, nothing happens.
-void use_huge_pages(const at::Tensor& tensor);
+/// Replaces the tensors by contiguous copies that lie one behind the other in memory of 2 MiB pages, where the
+/// system has them: fewer address translations, and none of the small pages of a mapped file. Less than 8 MiB
+/// in all, or tensors of another device, are left as they are.
+void move_to_huge_pages(const std::vector<at::Tensor*>& tensors);
 
 }  // namespace linvox

@@ -56,12 +56,15 @@ IncrementalDecoder::IncrementalDecoder(const Decoder& decoder, std::int64_t slot
     }
     head_RD_ = head_RD.to(dtypes_.product).contiguous();
     const Decoder merged = merged_lora(decoder);
-    for (std::size_t i = 0; i < decoder.layers.size(); ++i)
+    move_to_huge_pages({&head_RD_});
+    for (std::size_t i = 0; i < decoder.layers.size(); ++i) {
         layers_.push_back(layer_products(merged, i, dtypes_));
-    use_huge_pages(head_RD_);
-    for (const LayerProducts& layer : layers_)
-        for (const Projections* group : {&layer.qkv, &layer.o, &layer.gate_up, &layer.down})
-            for (const at::Tensor& weight : group->weights) use_huge_pages(weight);
+        std::vector<at::Tensor*> weights;
+        for (Projections* group :
+             {&layers_[i].qkv, &layers_[i].o, &layers_[i].gate_up, &layers_[i].down})
+            for (at::Tensor& weight : group->weights) weights.push_back(&weight);
+        move_to_huge_pages(weights);
+    }
     cache_ = make_kv_cache(decoder.config, slots, positions, dtypes_.product);
 }
 

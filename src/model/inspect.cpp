@@ -135,9 +135,11 @@ void add_memory(Inspection& found, const ModelConfig& config, const InspectOptio
         {"answer", o.answer},
         {"batch", o.batch},
         {"rank", o.rank},
-        {"sft", memory_json(estimate_memory(config, o.batch * one, o.batch * o.answer, 0))},
-        {"align", memory_json(estimate_memory(config, o.batch * pair, o.batch * 2 * o.answer, 0))},
-        {"align_lora", memory_json(estimate_memory(config, o.batch * pair, o.batch * 2 * o.answer, o.rank))}};
+        {"sft", memory_json(estimate_memory(config, o.batch * one, o.batch * o.answer, {}))},
+        {"align", memory_json(estimate_memory(config, o.batch * pair, o.batch * 2 * o.answer, {}))},
+        {"align_bf16", memory_json(estimate_memory(config, o.batch * pair, o.batch * 2 * o.answer,
+                                                   {.narrow = true}))},
+        {"align_lora", memory_json(estimate_memory(config, o.batch * pair, o.batch * 2 * o.answer, {.rank = o.rank}))}};
     if (one > config.max_position_embeddings)
         found.problems.push_back(
             fmt::format("prompt and answer of {} tokens exceed the model's context of {}", one,
@@ -169,7 +171,8 @@ ParameterCounts count_parameters(const ModelConfig& config) {
 }
 
 MemoryEstimate estimate_memory(const ModelConfig& config, std::int64_t tokens, std::int64_t scored,
-                               std::int64_t rank) {
+                               const TrainedAs& trained_as) {
+    const std::int64_t rank = trained_as.rank, wide = trained_as.narrow ? 2 : 4;  // bytes
     const std::int64_t D = config.hidden_size, Q = config.query_size(), K = config.key_size(),
                        F = config.intermediate_size;
     const ParameterCounts count = count_parameters(config);
@@ -177,16 +180,16 @@ MemoryEstimate estimate_memory(const ModelConfig& config, std::int64_t tokens, s
     std::int64_t trained = count.total();
     // Adapters on all seven projections: rank times inputs and outputs of each.
     if (rank > 0) trained = config.num_layers * rank * (D + Q + 2 * (D + K) + (Q + D) + 3 * (D + F));
-    estimate.weights = (count.total() + (rank > 0 ? trained : 0)) * 4;
-    estimate.gradients = trained * 4;
-    estimate.optimiser = trained * 8;
-    // Kept for backward per token and layer: residual stream and its norm twice; queries, keys and values
-    // (again under qk_norm); attention's result; gate and up.
-    std::int64_t floats = 4 * D + (Q + 2 * K) * (config.qk_norm ? 3 : 1) + Q + 2 * F;
+    estimate.weights = (count.total() + (rank > 0 ? trained : 0)) * wide;
+    estimate.gradients = trained * wide;
+    estimate.optimiser = trained * (trained_as.narrow ? 2 : 8);
+    // Kept for backward per token and layer: the residual stream twice, float32 in any case; its norm twice;
+    // queries, keys and values (again under qk_norm); attention's result; gate and up.
+    std::int64_t values = 2 * D + (Q + 2 * K) * (config.qk_norm ? 3 : 1) + Q + 2 * F;
     // With adapters the product of gate and up is kept, and the frozen projections' own results count too:
     // measured (bench/results/*-checkpoints).
-    if (rank > 0) floats += 4 * rank + (Q + 2 * K) + 3 * F;
-    estimate.activations = config.num_layers * tokens * floats * 4;
+    if (rank > 0) values += 4 * rank + (Q + 2 * K) + 3 * F;
+    estimate.activations = config.num_layers * tokens * (2 * D * 4 + values * wide);
     const std::int64_t all = scored * config.vocab_size * 4;
     estimate.logits = 2 * std::min(all, kLogits);
     return estimate;

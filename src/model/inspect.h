@@ -25,14 +25,18 @@ nlohmann::json inspect_model(const std::filesystem::path& directory, const Inspe
 std::string inspection_text(const nlohmann::json& facts);
 
 /// Bytes at the peak of one training step on the CPU, by what holds them. `tokens` run through the layers at
-/// once, `scored` of them predict one. Weights are float32, as recipes load them; rank 0 trains them all,
-/// another rank adapters of it on all projections.
+/// once, `scored` of them predict one.
 struct MemoryEstimate {
     std::int64_t weights = 0, gradients = 0, optimiser = 0, activations = 0, logits = 0;
     std::int64_t total() const { return weights + gradients + optimiser + activations + logits; }
 };
+/// How the weights are kept and trained.
+struct TrainedAs {
+    std::int64_t rank = 0;  // 0: all of them, float32 as recipes load them; else adapters on all projections
+    bool narrow = false;    // weights = bf16 with 8-bit moments; rank 0 only
+};
 MemoryEstimate estimate_memory(const ModelConfig& config, std::int64_t tokens, std::int64_t scored,
-                               std::int64_t rank);
+                               const TrainedAs& trained_as);
 
 /// Weights of a model of this shape, by part.
 struct ParameterCounts {
