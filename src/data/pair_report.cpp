@@ -161,11 +161,12 @@ json balance_json(const PairResult& result, const PairConfig& config) {
     for (std::size_t i = 0; i < properties.size(); ++i) {
         const char* name = properties[i].name;
         const auto& asked = config.balance;
-        object[name] = imbalance_json(imbalance_of(result.records, properties[i]));
+        const bool known = i < result.imbalance.size();
+        object[name] =
+            imbalance_json(known ? result.imbalance[i].second : imbalance_of(result.records, properties[i]));
         object[name]["what"] = properties[i].what;
         object[name]["balanced"] = std::find(asked.begin(), asked.end(), name) != asked.end();
-        if (i < result.imbalance_before.size())
-            object[name]["before"] = imbalance_json(result.imbalance_before[i]);
+        if (known) object[name]["before"] = imbalance_json(result.imbalance[i].first);
     }
     return object;
 }

@@ -200,9 +200,6 @@ private:
             ++counts_.pairs_kept;
             if (record.rejected.empty()) record.margin = pair_margin(chosen.index, rejected.index);
             record.rejected.push_back(candidate);
-            if (config_.rejected_scored == "to_first_difference")
-                record.rejected.back().answer =
-                    scored_to_first_difference(record.chosen.answer, candidate.answer);
         }
         if (record.rejected.empty()) return std::nullopt;
         return record;
@@ -291,7 +288,7 @@ std::string prompt_of(const PreferenceRecord& record) {
 /// Leaves out what pairs.balance asks for, and counts it.
 void balance(PairResult& result, const std::vector<std::string>& properties) {
     for (const PairProperty& property : pair_properties())
-        result.imbalance_before.push_back(imbalance_of(result.records, property));
+        result.imbalance.push_back({imbalance_of(result.records, property), {}});
     std::map<std::string, std::int64_t> records_of;  // prompt to records left
     for (const PreferenceRecord& record : result.records) ++records_of[prompt_of(record)];
     PairCounts& counts = result.counts;
@@ -309,6 +306,14 @@ void balance(PairResult& result, const std::vector<std::string>& properties) {
         record.rejected.clear();
     }
     std::erase_if(result.records, [](const PreferenceRecord& record) { return record.rejected.empty(); });
+    for (std::size_t i = 0; i < pair_properties().size(); ++i)
+        result.imbalance[i].second = imbalance_of(result.records, pair_properties()[i]);
+}
+
+void score_to_first_difference(std::vector<PreferenceRecord>& records) {
+    for (PreferenceRecord& record : records)
+        for (Candidate& rejected : record.rejected)
+            rejected.answer = scored_to_first_difference(record.chosen.answer, rejected.answer);
 }
 
 }  // namespace
@@ -333,6 +338,7 @@ PairResult build_pairs(const std::vector<CandidateRecord>& groups, const PairCon
         for (PreferenceRecord& record : records) result.records.push_back(std::move(record));
     }
     balance(result, config.balance);
+    if (config.rejected_scored == "to_first_difference") score_to_first_difference(result.records);
     add_perturbed(result, std::move(sources), config);
     return result;
 }

@@ -7,6 +7,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "src/config/visitor.h"
@@ -102,7 +103,8 @@ struct PairCounts {
 struct PairResult {
     std::vector<PreferenceRecord> records;
     PairCounts counts;
-    std::vector<Imbalance> imbalance_before;  // of each of pair_properties(), without damaged copies
+    /// Of each of pair_properties(), before and after pairs.balance, whole answers, without damaged copies.
+    std::vector<std::pair<Imbalance, Imbalance>> imbalance;
 };
 
 /// True when the answer has a structure that a chosen answer may have (token_layout.h decides).

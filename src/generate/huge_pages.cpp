@@ -42,7 +42,8 @@ void move_to_huge_pages(const std::vector<at::Tensor*>& tensors) {
     char* to = memory.get();
     for (at::Tensor* tensor : tensors) {
         const std::size_t size = tensor->nbytes();
-        at::Tensor copy = at::from_blob(to, tensor->sizes(), [memory](void*) {}, tensor->options());
+        at::Tensor copy = at::from_blob(
+            to, tensor->sizes(), [memory](void*) {}, tensor->options());
         copy.copy_(*tensor);
         *tensor = copy;
         to += rounded_up(size, kLine);

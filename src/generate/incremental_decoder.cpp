@@ -60,8 +60,7 @@ IncrementalDecoder::IncrementalDecoder(const Decoder& decoder, std::int64_t slot
     for (std::size_t i = 0; i < decoder.layers.size(); ++i) {
         layers_.push_back(layer_products(merged, i, dtypes_));
         std::vector<at::Tensor*> weights;
-        for (Projections* group :
-             {&layers_[i].qkv, &layers_[i].o, &layers_[i].gate_up, &layers_[i].down})
+        for (Projections* group : {&layers_[i].qkv, &layers_[i].o, &layers_[i].gate_up, &layers_[i].down})
             for (at::Tensor& weight : group->weights) weights.push_back(&weight);
         move_to_huge_pages(weights);
     }

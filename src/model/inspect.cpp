@@ -137,9 +137,10 @@ void add_memory(Inspection& found, const ModelConfig& config, const InspectOptio
         {"rank", o.rank},
         {"sft", memory_json(estimate_memory(config, o.batch * one, o.batch * o.answer, {}))},
         {"align", memory_json(estimate_memory(config, o.batch * pair, o.batch * 2 * o.answer, {}))},
-        {"align_bf16", memory_json(estimate_memory(config, o.batch * pair, o.batch * 2 * o.answer,
-                                                   {.narrow = true}))},
-        {"align_lora", memory_json(estimate_memory(config, o.batch * pair, o.batch * 2 * o.answer, {.rank = o.rank}))}};
+        {"align_bf16",
+         memory_json(estimate_memory(config, o.batch * pair, o.batch * 2 * o.answer, {.narrow = true}))},
+        {"align_lora",
+         memory_json(estimate_memory(config, o.batch * pair, o.batch * 2 * o.answer, {.rank = o.rank}))}};
     if (one > config.max_position_embeddings)
         found.problems.push_back(
             fmt::format("prompt and answer of {} tokens exceed the model's context of {}", one,

@@ -129,6 +129,19 @@ TEST(PairBalance, BuildPairsCountsWhatItLeavesOutAndTheReportSaysIt) {
     EXPECT_THROW(build_pairs(groups, config), ConfigError);
 }
 
+// What of a rejected answer is scored is the loss's affair: the answers are as long as they are.
+TEST(PairBalance, LooksAtWholeAnswersWhereOnlyTheirBeginningIsScored) {
+    PairConfig config;
+    config.metrics = {{.name = "wer"}};
+    config.rejected_scored = "to_first_difference";
+    CandidateRecord a = prompt("a", 11, 10), b = prompt("b", 10, 11);
+    a.candidates[1].answer.ids[1] = b.candidates[1].answer.ids[1] = 50;
+    const PairResult result = build_pairs({a, b}, config);
+    ASSERT_EQ(result.records.size(), 2U);
+    EXPECT_EQ(result.records[0].rejected[0].answer.scored_count(), 2);
+    EXPECT_NEAR(pair_report(result, config)["balance"]["length"]["mean"].get<double>(), 0.0, 1e-9);
+}
+
 TEST(PairBalance, TheReportWarnsOfWhatAllPairsAgreeOn) {
     PairConfig config;
     config.metrics = {{.name = "wer"}};
