@@ -66,7 +66,7 @@ void add_memory_lines(std::string& text, const json& facts) {
     const json& m = facts["memory"];
     text += fmt::format(
         "memory        of a micro-batch of {} with prompts of {} and answers of {} tokens, float32 "
-        "products unless bf16 is said; the program's own files come on top\n",
+        "products; bf16: weights = bf16 with 8-bit moments; the program's own files come on top\n",
         m["batch"].dump(), m["prompt"].dump(), m["answer"].dump());
     const auto line = [&](const std::string& what, const json& e) {
         text +=
@@ -76,7 +76,7 @@ void add_memory_lines(std::string& text, const json& facts) {
     };
     line("sft", m["sft"]);
     line("align", m["align"]);
-    line("align, bf16 weights, 8-bit moments", m["align_bf16"]);
+    line("align, bf16", m["align_bf16"]);
     line(fmt::format("align, r {}", m["rank"].dump()), m["align_lora"]);
 }
 
