@@ -171,6 +171,14 @@ json balance_json(const PairResult& result, const PairConfig& config) {
     return object;
 }
 
+/// Pairs that came ready-made have no pairs.balance.
+std::string balance_advice(const std::string& name, const json& now) {
+    if (!now.contains("before")) return "leave out pairs that make the difference";
+    if (now["balanced"])
+        return "pairs.balance keeps half of the pairs and could not do more; sample more candidates";
+    return fmt::format("pairs.balance = [\"{}\"] leaves out what makes the difference", name);
+}
+
 json warnings_json(const json& report) {
     json warnings = json::array();
     const auto& length = report["length"];
@@ -180,14 +188,14 @@ json warnings_json(const json& report) {
                         "the model may learn length instead of quality",
                         length["ratio"].get<double>()));
     for (const auto& [name, now] : report["balance"].items()) {
-        const double errors =
-            std::abs(now["mean"].get<double>()) / std::max(1e-12, now["standard_error"].get<double>());
-        if (now["standard_error"] > 0 && errors > 3)
+        const double average = now["mean"], error = now["standard_error"];
+        if (error > 0 && std::abs(average) > 3 * error)
             warnings.push_back(
                 fmt::format("{}: {:+.4f} on average, {:.1f} standard errors from 0; alignment learns that "
                             "before anything "
-                            "else; pairs.balance = [\"{}\"] leaves out what makes the difference",
-                            now["what"].get<std::string>(), now["mean"].get<double>(), errors, name));
+                            "else; {}",
+                            now["what"].get<std::string>(), average, std::abs(average) / error,
+                            balance_advice(name, now)));
     }
     if (report["source"]["chosen"].size() == 1 && report["source"]["rejected"].size() == 1 &&
         report["source"]["chosen"].begin().key() != report["source"]["rejected"].begin().key())

@@ -54,11 +54,10 @@ struct SftData {
 std::vector<std::string> problems_of(const SftConfig& config);
 
 /// Trains `decoder` (float32 weights; matrices become bfloat16 with weights = bf16) in place and leaves the
-/// best weights in it. With lora.rank > 0 a fresh
-/// adapter is laid over it and trained instead: the weights may then be of any dtype and no bit of them
-/// changes.
-/// train.jsonl values: loss (nats per scored token), grad_norm, learning_rate, num_tokens (scored, so far);
-/// eval_loss and eval_perplexity of the validation examples.
+/// best weights in it. With lora.rank > 0 a fresh adapter is laid over it and trained instead: the weights
+/// may then be of any dtype and training changes no bit of them. train.jsonl values: loss (nats per scored
+/// token), grad_norm, learning_rate, num_tokens (scored, so far); eval_loss and eval_perplexity of the
+/// validation examples.
 TrainResult train_sft(Decoder& decoder, const SftData& data, const SftConfig& config, const TrainRun& run);
 
 }  // namespace linvox

@@ -142,14 +142,20 @@ TEST(PairBalance, LooksAtWholeAnswersWhereOnlyTheirBeginningIsScored) {
     EXPECT_NEAR(pair_report(result, config)["balance"]["length"]["mean"].get<double>(), 0.0, 1e-9);
 }
 
-TEST(PairBalance, TheReportWarnsOfWhatAllPairsAgreeOn) {
+TEST(PairBalance, TheReportWarnsOfWhatAllPairsAgreeOnAndSaysWhatToDo) {
     PairConfig config;
     config.metrics = {{.name = "wer"}};
-    PairResult result;
-    result.records = biased();
-    const auto warnings = pair_report(result, config)["warnings"].dump();
+    PairResult ready_made;
+    ready_made.records = biased();
+    const auto warnings = pair_report(ready_made, config)["warnings"].dump();
     EXPECT_THAT(warnings, testing::HasSubstr("standard errors from 0"));
-    EXPECT_THAT(warnings, testing::HasSubstr("pairs.balance"));
+    EXPECT_THAT(warnings, testing::Not(testing::HasSubstr("pairs.balance"))) << "there is no such key";
+    std::vector<CandidateRecord> groups;
+    for (std::size_t i = 0; i < 40; ++i) groups.push_back(prompt(std::to_string(i), 20 + i % 3, 10));
+    const auto advice = [&] { return pair_report(build_pairs(groups, config), config)["warnings"].dump(); };
+    EXPECT_THAT(advice(), testing::HasSubstr("pairs.balance = ["));
+    config.balance = {"length"};
+    EXPECT_THAT(advice(), testing::HasSubstr("keeps half"));
 }
 
 }  // namespace

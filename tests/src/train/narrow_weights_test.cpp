@@ -83,6 +83,15 @@ TEST_F(NarrowWeights, ComeBackFromACheckpointBitForBit) {
     EXPECT_TRUE(at::equal(whole.layers[0].down_weight_DF, resumed.layers[0].down_weight_DF));
 }
 
+TEST_F(NarrowWeights, AreAFrozenBaseForAdapters) {
+    AlignConfig config = narrow_config(10);
+    config.lora.rank = 8;
+    Decoder policy = clone_decoder(start);
+    train_align(policy, data, config, run());
+    EXPECT_TRUE(at::equal(policy.layers[0].down_weight_DF, start.layers[0].down_weight_DF.to(at::kBFloat16)));
+    EXPECT_GT(evaluations.back().at("eval_margin/per_token"), 0.1);
+}
+
 TEST_F(NarrowWeights, SayWhatTheyNeed) {
     AlignConfig config = narrow_config(1);
     config.precision = "f32";
