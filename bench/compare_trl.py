@@ -1,14 +1,17 @@
 #!/usr/bin/env python3
 """Preference training in Linvox against TRL's DPOTrainer: same model, pairs, order and machine.
 
-    bench/compare_trl.py T|T2|T4|V|C [--trl bf16:16 bf16:4 f32:16] [--accumulate 1] [--steps 4] [--rounds 5]
+    bench/compare_trl.py T|T2|T4|V|C [--gpu] [--trl bf16:16 bf16:4 f32:16] [--steps 4] [--rounds 5]
         [--linvox '{"precision": "f32"}'] [--proof-steps 10]
+        [--bench build/linvox_bench] [--python PATH] [--out DIR] [--commit ID]
 
-Builds linvox_bench and makes a private venv for TRL. TRL's settings (precision:pairs of a forward pass) are tried
-once each, the fastest then runs against Linvox in turn. Both make steps of the same pairs. The first step of a run
-warms up and is not counted; of a run of one step, the first pass of it. --proof-steps runs both in float32 and
-compares the losses step by step: the same work is done. Raw output and summary go to
-bench/results/<date>-train-<workload>/.
+Builds linvox_bench and makes a private venv for TRL, unless --bench and --python name them. TRL's settings
+(precision:pairs of a forward pass, then any of :liger and :ckpt, see trl_train.py) are tried once each; one that
+fails, out of memory say, is noted and passed over. The fastest then runs against Linvox in turn. Both make steps of
+the same pairs. The first step of a run warms up and is not counted; of a run of one step, the first pass of it.
+--proof-steps runs both in float32 and compares the losses step by step: the same work is done. --gpu runs both on
+the GPU, with steps of more pairs; peaks are then of GPU memory. Without it both run on the CPU. Raw output and
+summary go to bench/results/<date>-train-<workload>[-gpu]/, or to --out.
 """
 
 import argparse
@@ -30,6 +33,28 @@ WORKLOADS = {
     "V": {"trl": ["bf16:1", "bf16:2"], "pairs": 2, "linvox": {"moments": "8bit", "weights": "bf16"}},
     "C": {"trl": ["bf16:1"], "pairs": 3, "linvox": {"moments": "8bit", "weights": "bf16"}},
 }
+# The same on a GPU of 80 GB or more.
+NARROW = {"moments": "8bit", "weights": "bf16", "token_budget": 65536}
+WORKLOADS_GPU = {
+    "T": {"trl": ["bf16:16", "bf16:64", "bf16:256"], "pairs": 256, "linvox": {"token_budget": 131072}},
+    "T2": {"trl": ["bf16:32", "bf16:128"], "pairs": 128, "linvox": {"token_budget": 131072}},
+    "T4": {"trl": ["bf16:16", "bf16:64"], "pairs": 64, "linvox": {"token_budget": 131072}},
+    "V": {"trl": ["bf16:4", "bf16:8", "bf16:16"], "pairs": 32, "linvox": NARROW},
+    "C": {"trl": ["bf16:6", "bf16:12", "bf16:24"], "pairs": 48, "linvox": NARROW},
+}
+
+
+class Failed(Exception):
+    """A run that ended with an error: the reason in a few words, and its last lines."""
+
+    def __init__(self, status, stderr):
+        self.lines = stderr.strip().splitlines()[-12:]
+        self.reason = self.lines[-1][:120] if self.lines else f"exit status {status}"
+        if "out of memory" in stderr.lower() or "OutOfMemoryError" in stderr:
+            self.reason = "out of memory"
+        elif status == -9:
+            self.reason = "killed, as for want of memory"
+        super().__init__("\n".join(self.lines) or self.reason)
 
 
 def output(*command, **kwargs):
@@ -54,9 +79,19 @@ def processor():
     return "unknown processor"
 
 
-def run(command):
-    text = output(*command, stderr=subprocess.DEVNULL)
-    return json.loads(text.strip().splitlines()[-1])
+def commit_of_checkout():
+    try:
+        return output("git", "-C", str(ROOT), "rev-parse", "--short", "HEAD", stderr=subprocess.DEVNULL).strip()
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
+
+
+def run(command, **kwargs):
+    """The JSON object on the last line that the command prints."""
+    done = subprocess.run(command, capture_output=True, text=True, **kwargs)
+    if done.returncode:
+        raise Failed(done.returncode, done.stderr)
+    return json.loads(done.stdout.strip().splitlines()[-1])
 
 
 def rate(result, key):
@@ -69,34 +104,81 @@ def rate(result, key):
 
 class Bench:
     def __init__(self, options):
-        self.options = options
-        self.pairs = options.pairs or WORKLOADS[options.workload]["pairs"]
+        self.gpu = options.gpu
+        self.defaults = (WORKLOADS_GPU if options.gpu else WORKLOADS)[options.workload]
+        self.pairs = options.pairs or self.defaults["pairs"]
+        self.settings = self.defaults["linvox"] if options.linvox is None else options.linvox
+        if options.gpu:
+            self.settings = {"device": "cuda"} | self.settings
         self.program = options.bench
         if self.program is None:
             output(str(ROOT / "scripts/build.sh"), "linvox_bench", stderr=subprocess.DEVNULL)
             self.program = ROOT / "build/linvox_bench"
-        self.python = trl_python()
+        self.python = options.python or trl_python()
         self.work = pathlib.Path(os.environ.get("TMPDIR", "/tmp")) / f"linvox-workload-{options.workload}"
         steps = max(options.steps, options.proof_steps)
         output(str(self.program), "workload", options.workload, str(steps * self.pairs), str(self.work))
 
-    def linvox(self, steps, **settings):
-        settings = {"precision": "auto", "batch_pairs": self.pairs, "steps": steps} | settings
+    def linvox(self, steps, **changed):
+        settings = {"precision": "auto", "batch_pairs": self.pairs, "steps": steps} | self.settings | changed
         return run([str(self.program), "train", str(self.work), json.dumps(settings)])
 
     def trl(self, setting, steps):
         """The first `steps` steps of the order that Linvox used last."""
-        precision, batch = setting.split(":")
+        precision, batch, *also = setting.split(":")
         passes = self.pairs // int(batch)
         script = str(ROOT / "bench/trl_train.py")
-        return run([self.python, script, str(self.work), precision, batch, str(passes), str(steps)])
+        hidden = {} if self.gpu else {"CUDA_VISIBLE_DEVICES": ""}
+        command = [self.python, script, str(self.work), precision, batch, str(passes), str(steps), *also]
+        return run(command, env=os.environ | hidden)
+
+
+class Report:
+    """raw.jsonl and summary.txt of a folder, written again with every run and line."""
+
+    def __init__(self, folder, heading, commit):
+        self.folder, self.heading, self.commit = folder, heading, commit
+        self.raw, self.lines = [], []
+        folder.mkdir(parents=True, exist_ok=True)
+
+    def keep(self, result, **also):
+        self.raw.append(result | also)
+        (self.folder / "raw.jsonl").write_text("".join(json.dumps(r) + "\n" for r in self.raw))
+        return result
+
+    def say(self, line):
+        self.lines.append(line)
+        print(line, flush=True)
+        text = "\n".join([self.heading, self.machine(), *self.lines])
+        (self.folder / "summary.txt").write_text(text + "\n")
+
+    def machine(self):
+        """Where the runs so far were made, and with which TRL."""
+        devices = sorted({r["device"] for r in self.raw if r.get("device", "cpu") != "cpu"})
+        versions = {f"{name} {version}": None for r in self.raw for name, version in r.get("versions", {}).items()}
+        machine = [*devices, processor(), f"{os.cpu_count()} cores", f"commit {self.commit}"]
+        return ", ".join([*machine, *versions])
+
+
+def tried_settings(bench, report, settings, steps):
+    """The result of each setting of TRL that ran."""
+    tried = {}
+    for setting in settings:
+        also = {"use": "trial", "setting": setting}
+        try:
+            tried[setting] = report.keep(bench.trl(setting, steps), **also)
+            report.say("tried once: " + described(f"trl {setting}", [tried[setting]]))
+        except Failed as error:
+            report.keep({"trainer": "trl", "failed": error.reason, "stderr": error.lines}, **also)
+            report.say(f"trl {setting}: failed ({error.reason})")
+    return tried
 
 
 def described(name, runs):
     pairs = [rate(r, "pairs") for r in runs]
     tokens = statistics.median(rate(r, "tokens") for r in runs)
     return (
-        f"{name:<15} {statistics.median(pairs):8.4f} pairs/s [{min(pairs):.4f}, {max(pairs):.4f}]"
+        f"{name:<21} {statistics.median(pairs):8.4f} pairs/s [{min(pairs):.4f}, {max(pairs):.4f}]"
         f"  {tokens:8.0f} tokens/s  peak {max(r['peak_gib'] for r in runs):.2f} GiB"
     )
 
@@ -123,57 +205,64 @@ def summary(best, results):
     )
 
 
-def main():
+def parsed_options():
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("workload", choices=sorted(WORKLOADS))
-    options.add_argument("--trl", nargs="+", help="settings tried in TRL, precision:pairs of a pass")
+    options.add_argument("--gpu", action="store_true", help="both on the GPU")
+    options.add_argument("--trl", nargs="+", help="settings tried in TRL, precision:pairs of a pass[:liger][:ckpt]")
     options.add_argument("--pairs", type=int, help="pairs of a step in both")
-    options.add_argument("--steps", type=int, default=4)
+    options.add_argument("--steps", type=int, help="steps of a run (default: 4, 6 on a GPU)")
     options.add_argument("--trl-steps", type=int, help="fewer steps in TRL, where they take minutes")
     options.add_argument("--rounds", type=int, default=5)
     options.add_argument("--proof-steps", type=int, default=0)
     options.add_argument("--linvox", type=json.loads, help="settings of Linvox (bench/workload.h), as JSON")
     options.add_argument("--bench", type=pathlib.Path, help="a built linvox_bench (default: build one)")
+    options.add_argument("--python", help="a Python that has TRL (default: one is made)")
+    options.add_argument("--out", type=pathlib.Path, help="folder of the results")
+    options.add_argument("--commit", help="the commit named in the summary (default: the one checked out)")
     o = options.parse_args()
-    settings = o.linvox if o.linvox is not None else WORKLOADS[o.workload]["linvox"]
-    bench, trl_steps = Bench(o), o.trl_steps or o.steps
-    folder = ROOT / "bench/results" / f"{datetime.date.today().isoformat()}-train-{o.workload}"
-    folder.mkdir(parents=True, exist_ok=True)
-    commit = output("git", "-C", str(ROOT), "rev-parse", "--short", "HEAD").strip()
-    lines = [
-        f"workload {o.workload}, {bench.pairs} pairs a step, {o.steps} steps ({trl_steps} in TRL), "
-        f"Linvox {json.dumps(settings)}; " + ", ".join(PACKAGES),
-        f"{processor()}, {os.cpu_count()} cores, commit {commit}",
-    ]
+    o.steps = o.steps or (6 if o.gpu else 4)
+    o.trl_steps = o.trl_steps or o.steps
+    o.commit = o.commit or commit_of_checkout()
+    if o.out is None:
+        name = f"{datetime.date.today().isoformat()}-train-{o.workload}" + "-gpu" * o.gpu
+        o.out = ROOT / "bench/results" / name
+    return o
 
-    def say(line):
-        lines.append(line)
-        print(line, flush=True)
-        (folder / "summary.txt").write_text("\n".join(lines) + "\n")
 
-    raw = []
-
-    def keep(result, **also):
-        raw.append(result | also)
-        (folder / "raw.jsonl").write_text("".join(json.dumps(r) + "\n" for r in raw))
-        return result
-
-    keep(bench.linvox(o.steps, **settings), use="order")
-    tried = {s: keep(bench.trl(s, trl_steps), use="trial", setting=s) for s in o.trl or WORKLOADS[o.workload]["trl"]}
-    for setting, result in tried.items():
-        say("tried once: " + described(f"trl {setting}", [result]))
+def compare(o):
+    bench = Bench(o)
+    heading = (
+        f"workload {o.workload}, {bench.pairs} pairs a step, {o.steps} steps ({o.trl_steps} in TRL), "
+        f"Linvox {json.dumps(bench.settings)}"
+    )
+    report = Report(o.out, heading, o.commit)
+    keep = report.keep
+    first = keep(bench.linvox(o.steps), use="order")
+    print(described(f"linvox {first['precision']}", [first]), flush=True)
+    tried = tried_settings(bench, report, o.trl or bench.defaults["trl"], o.trl_steps)
+    if not tried:
+        sys.exit("no setting of TRL ran")
     best = max(tried, key=lambda s: rate(tried[s], "pairs"))
     results = []
     for _ in range(o.rounds):
-        results.append(keep(bench.linvox(o.steps, **settings), use="round"))
-        results.append(keep(bench.trl(best, trl_steps), use="round", setting=best))
+        results.append(keep(bench.linvox(o.steps), use="round"))
+        results.append(keep(bench.trl(best, o.trl_steps), use="round", setting=best))
         print(f"{rate(results[-2], 'pairs'):.4f} against {rate(results[-1], 'pairs'):.4f} pairs/s", flush=True)
-    for line in summary(best, results):
-        say(line)
+    for line in summary(best, results) if results else []:
+        report.say(line)
     if o.proof_steps:
-        ours = keep(bench.linvox(o.proof_steps, **settings | {"precision": "f32", "weights": "f32"}), use="proof")
+        ours = keep(bench.linvox(o.proof_steps, precision="f32", weights="f32"), use="proof")
         theirs = keep(bench.trl("f32:" + best.split(":")[1], o.proof_steps), use="proof")
-        say(f"both in float32: losses of the first {o.proof_steps} steps differ by at most {losses_apart(ours, theirs):.1e}")
+        apart = losses_apart(ours, theirs)
+        report.say(f"both in float32: losses of the first {o.proof_steps} steps differ by at most {apart:.1e}")
+
+
+def main():
+    try:
+        compare(parsed_options())
+    except Failed as error:
+        sys.exit(str(error))
 
 
 main()

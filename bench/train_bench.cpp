@@ -1,17 +1,20 @@
 // The `train` command of linvox_bench: preference training as a recipe runs it, timed from step to step.
 #include <ATen/core/grad_mode.h>
 #include <ATen/ops/matmul.h>
-#include <ATen/ops/ones.h>
+#include <ATen/ops/rand.h>
 #include <fmt/format.h>
 #include <sys/resource.h>
 
 #include <chrono>
+#include <cmath>
 #include <nlohmann/json.hpp>
 
 #include "bench/workload.h"
 #include "src/base/error.h"
 #include "src/base/jsonl.h"
+#include "src/model/device.h"
 #include "src/model/model_directory.h"
+#include "src/model/torch_compat.h"
 #include "src/train/align.h"
 #include "src/train/align_plan.h"
 #include "src/train/precision.h"
@@ -40,7 +43,9 @@ AlignConfig benchmark_config(const TrainBenchmark& settings) {
     return config;
 }
 
+/// Of tensors on the GPU, or of the process.
 double peak_gib() {
+    if (compute_device().is_cuda()) return static_cast<double>(peak_device_bytes()) / 0x1p30;
     rusage usage{};
     getrusage(RUSAGE_SELF, &usage);
     return static_cast<double>(usage.ru_maxrss) / (1024.0 * 1024.0);
@@ -73,15 +78,20 @@ double training_tflop(const PreferenceRecord& record, const ModelConfig& model) 
 
 double peak_tflops(const std::string& precision) {
     const at::NoGradGuard no_grad;
-    const auto options = at::TensorOptions().dtype(precision == "bf16" ? at::kBFloat16 : at::kFloat);
-    const at::Tensor a = at::ones({2048, 2048}, options), b = at::ones({2048, 2048}, options);
+    const auto options =
+        at::TensorOptions(compute_device()).dtype(precision == "bf16" ? at::kBFloat16 : at::kFloat);
+    const std::int64_t size = compute_device().is_cuda() ? 8192 : 2048;
+    const at::Tensor a = at::rand({size, size}, options), b = at::rand({size, size}, options);
+    const double operations = 2e-12 * std::pow(static_cast<double>(size), 3);
     double best = 0;
     for (int i = 0; i < 5; ++i) {
+        wait_for_device();
         const auto start = std::chrono::steady_clock::now();
         at::matmul(a, b);
+        wait_for_device();
         const double seconds =
             std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-        best = std::max(best, 2e-12 * 2048 * 2048 * 2048 / seconds);
+        best = std::max(best, operations / seconds);
     }
     return best;
 }
@@ -97,6 +107,8 @@ TrainBenchmark parse_train_benchmark(const std::string& text) {
             settings.moments = value;
         else if (name == "weights")
             settings.weights = value;
+        else if (name == "device")
+            settings.device = value;
         else if (name == "batch_pairs")
             settings.batch_pairs = value;
         else if (name == "steps")
@@ -112,6 +124,7 @@ TrainBenchmark parse_train_benchmark(const std::string& text) {
 }
 
 int train_benchmark(const std::filesystem::path& folder, const TrainBenchmark& settings) {
+    configure_device(settings.device);
     const AlignConfig config = benchmark_config(settings);
     const std::string precision = resolved_precision(settings.precision);
     const double peak = peak_tflops(precision);
@@ -133,12 +146,14 @@ int train_benchmark(const std::filesystem::path& folder, const TrainBenchmark& s
     auto last = std::chrono::steady_clock::now();
     Observer observer;
     observer.on_step = [&](const StepReport& report) {
+        wait_for_device();
         const auto now = std::chrono::steady_clock::now();
         seconds.push_back(std::chrono::duration<double>(now - last).count());
         losses.push_back(report.values.at("loss"));
         last = now;
     };
     const TrainRun run{{}, false, [&](std::int64_t) {
+                           reset_peak_device_bytes();  // the process's own cannot be
                            last = std::chrono::steady_clock::now();
                            return std::vector<Observer>{observer};
                        }};
@@ -156,6 +171,7 @@ int train_benchmark(const std::filesystem::path& folder, const TrainBenchmark& s
         }
     }
     fmt::print("{}\n", nlohmann::json{{"trainer", "linvox"},
+                                      {"device", device_name()},
                                       {"precision", precision},
                                       {"batch_pairs", settings.batch_pairs},
                                       {"moments", settings.moments},

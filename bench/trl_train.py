@@ -1,10 +1,14 @@
 """The same workload in TRL's DPOTrainer: reads what `linvox_bench workload` and `linvox_bench train` wrote.
 
-    trl_train.py DIR bf16|f32 BATCH ACCUMULATE STEPS
+    trl_train.py DIR bf16|f32 BATCH ACCUMULATE STEPS [liger] [ckpt]
 
-The first STEPS steps of DIR/order.json, BATCH pairs at a time, ACCUMULATE times a step. The reference is precomputed before the clock starts. Prints one JSON object as `linvox_bench train` does.
+The first STEPS steps of DIR/order.json, BATCH pairs at a time, ACCUMULATE times a step. The reference is precomputed
+before the clock starts. liger: Liger's kernels in the layers (a GPU only); ckpt: activations are computed again in
+backward. Prints one JSON object as `linvox_bench train` does. On a GPU, peak_gib is the memory that torch allocated
+there in training, and steps end when the GPU is done; passes are not waited for, to leave TRL at its own speed.
 """
 
+import importlib.metadata
 import json
 import os
 import resource
@@ -36,12 +40,24 @@ class InOrder(DPOTrainer):
         return SequentialSampler(self.train_dataset)
 
 
+def on_gpu():
+    return torch.cuda.is_available()
+
+
+def wait_for_gpu():
+    if on_gpu():
+        torch.cuda.synchronize()
+
+
 class Clock(TrainerCallback):
     def __init__(self):
         self.seconds, self.losses, self.last = [], [], 0.0
         self.pass_seconds, self.last_pass = [], 0.0
 
     def on_train_begin(self, *args, **kwargs):
+        wait_for_gpu()
+        if on_gpu():
+            torch.cuda.reset_peak_memory_stats()
         self.last = self.last_pass = time.perf_counter()
 
     def on_substep_end(self, *args, **kwargs):
@@ -50,6 +66,7 @@ class Clock(TrainerCallback):
         self.last_pass = now
 
     def on_step_end(self, *args, **kwargs):
+        wait_for_gpu()
         self.on_substep_end()  # the last pass of a step, with the optimiser's work
         now = self.last_pass
         self.seconds.append(now - self.last)
@@ -60,8 +77,24 @@ class Clock(TrainerCallback):
             self.losses.append(logs["loss"])
 
 
+def peak():
+    if not on_gpu():
+        return {"peak_gib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20}
+    return {
+        "peak_gib": torch.cuda.max_memory_allocated() / 2**30,
+        "peak_reserved_gib": torch.cuda.max_memory_reserved() / 2**30,
+    }
+
+
+def versions(options):
+    names = ["trl", "transformers", "accelerate"] + ["liger_kernel"] * ("liger" in options)
+    return {"torch": torch.__version__} | {name: importlib.metadata.version(name) for name in names}
+
+
 def main():
     folder, precision, batch, accumulate = sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
+    options = sys.argv[6:]
+    assert set(options) <= {"liger", "ckpt"}, f"options are liger and ckpt, not {options}"
     records = [json.loads(line) for line in open(f"{folder}/pairs.jsonl")]
     order = json.load(open(f"{folder}/order.json"))[: int(sys.argv[5])]
     rows = [
@@ -86,9 +119,11 @@ def main():
         beta=0.1,
         max_length=None,
         precompute_ref_log_probs=True,
-        gradient_checkpointing=False,
+        gradient_checkpointing="ckpt" in options,
+        gradient_checkpointing_kwargs={"use_reentrant": False} if "ckpt" in options else None,
+        use_liger_kernel="liger" in options,
         bf16=False,
-        use_cpu=not torch.cuda.is_available(),
+        use_cpu=not on_gpu(),
         logging_steps=1,
         logging_nan_inf_filter=False,
         save_strategy="no",
@@ -130,8 +165,11 @@ def main():
                 "losses": clock.losses,
                 "pairs": [sum(len(records[i]["rejected"]) for i in step) for step in order],
                 "tokens": repeated,
-                "peak_gib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20,
+                "options": options,
+                "device": torch.cuda.get_device_name() if on_gpu() else "cpu",
+                "versions": versions(options),
             }
+            | peak()
         )
     )
 

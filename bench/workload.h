@@ -38,11 +38,12 @@ std::vector<PreferenceRecord> read_workload_pairs(const std::filesystem::path& f
 /// head over the rows that predict an answer, twice as much again in backward. 1e12 operations.
 double training_tflop(const PreferenceRecord& record, const ModelConfig& model);
 
-/// The machine in products of 2048 x 2048 matrices, "f32" or "bf16", the best of five. TFLOP/s.
+/// The device in use in products of 2048 x 2048 matrices (8192 x 8192 on a GPU), "f32" or "bf16", the best of five.
+/// TFLOP/s.
 double peak_tflops(const std::string& precision);
 
 struct TrainBenchmark {
-    std::string precision = "f32", moments = "f32", weights = "f32";
+    std::string precision = "f32", moments = "f32", weights = "f32", device = "auto";
     std::int64_t batch_pairs = 8, steps = 4, token_budget = 4096;
     bool activation_checkpointing = false;
 };

@@ -31,11 +31,32 @@ function(linvox_unity target batch)
   endif()
 endfunction()
 
+# GPU kernels are compiled by the program itself (src/model/gpu_module.h): their text becomes a constant,
+# NAME.cu the string NAME_source.
+function(linvox_gpu_source out file)
+  set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${file})
+  get_filename_component(name ${file} NAME_WE)
+  file(READ ${file} text)
+  set(generated ${PROJECT_BINARY_DIR}/gpu/${name}.cpp)
+  file(CONFIGURE OUTPUT ${generated} @ONLY CONTENT
+"namespace linvox {
+extern const char* const @name@_source;
+const char* const @name@_source = R\"cuda(@text@)cuda\";
+}  // namespace linvox
+")
+  set(${out} ${generated} PARENT_SCOPE)
+endfunction()
+
 function(linvox_sources out)
   set(sources)
   foreach(folder ${ARGN})
     file(GLOB found CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/${folder}/*.cpp)
     list(APPEND sources ${found})
+    file(GLOB kernels CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/${folder}/*.cu)
+    foreach(file ${kernels})
+      linvox_gpu_source(generated ${file})
+      list(APPEND sources ${generated})
+    endforeach()
   endforeach()
   set(${out} ${sources} PARENT_SCOPE)
 endfunction()

@@ -12,6 +12,7 @@
 #include "src/cli/commands_tokenize.h"
 #include "src/cli/commands_validate.h"
 #include "src/cli/parse_models.h"
+#include "src/model/device.h"
 #include "src/recipe/recipe.h"
 #include "src/recipe/version.h"
 
@@ -122,6 +123,12 @@ int parse_and_run(int argc, char** argv) {
     CLI::App app("Linvox aligns speech language models with what listeners prefer.", "linvox");
     app.set_version_flag("--version", std::string("linvox ") + kVersion);
     app.require_subcommand(1);
+    app.fallthrough();  // options of all commands may stand behind a command
+    app.add_option_function<std::string>(
+           "--device", configure_device,
+           "where models are trained, scored and run: auto (a CUDA GPU where there is one), cpu, cuda")
+        ->check(CLI::IsMember(device_choices()))
+        ->trigger_on_parse();
     RunArguments arguments;
     add_run(app, arguments);
     add_stage_commands(app, arguments);

@@ -11,6 +11,7 @@
 #include "src/base/error.h"
 #include "src/generate/few_rows_product.h"
 #include "src/generate/huge_pages.h"
+#include "src/model/device.h"
 #include "src/model/layer_ops.h"
 #include "src/model/lora.h"
 
@@ -19,8 +20,6 @@ namespace {
 
 /// The dtypes of generation: float32 or bfloat16 products and cache.
 PassDtypes generation_dtypes(const Decoder& decoder, Compute compute) {
-    LINVOX_REQUIRE(decoder.embedding_VD.is_cpu(), UserError,
-                   "generation runs on the CPU; move the model there first");
     const PassDtypes dtypes = pass_dtypes(decoder, compute);
     LINVOX_REQUIRE(dtypes.product != at::kDouble, UserError,
                    "generation computes in float32 or bfloat16; cast the float64 model first");
@@ -42,11 +41,12 @@ at::Tensor product(const Projections& projections, const at::Tensor& x_TI) {
 
 }  // namespace
 
-IncrementalDecoder::IncrementalDecoder(const Decoder& decoder, std::int64_t slots, std::int64_t positions,
+IncrementalDecoder::IncrementalDecoder(const Decoder& given, std::int64_t slots, std::int64_t positions,
                                        Compute compute, std::int64_t vocab_begin, std::int64_t vocab_end,
                                        const std::vector<std::int32_t>& extra_ids)
-    : epsilon_(decoder.config.rms_norm_eps), dtypes_(generation_dtypes(decoder, compute)) {
+    : epsilon_(given.config.rms_norm_eps), dtypes_(generation_dtypes(given, compute)) {
     const at::NoGradGuard no_grad;
+    const Decoder decoder = on_device(given, at::kCPU);
     embedding_VD_ = decoder.embedding_VD.detach();
     first_norm_D_ = decoder.layers[0].input_norm_D.detach().to(dtypes_.residual);
     at::Tensor head_RD = head_weight(decoder).detach().slice(0, vocab_begin, vocab_end);

@@ -7,6 +7,8 @@
 #include <fmt/format.h>
 
 #include "src/base/error.h"
+#include "src/model/device.h"
+#include "src/model/flash_attention.h"
 #include "src/model/layer_ops.h"
 #include "src/model/layer_products.h"
 #include "src/model/rope.h"
@@ -33,9 +35,11 @@ std::shared_ptr<const AttentionPlan> attention_plan(const ModelConfig& config, c
     const std::int64_t positions = batch.position_T.max().item<std::int64_t>() + 1;
     const auto [cosine, sine] =
         rope_tables(config, positions, product == at::kDouble ? at::kDouble : at::kFloat);
-    plan->position_T = batch.position_T.to(device).contiguous();
-    plan->cosine_PH = cosine.to(device);
-    plan->sine_PH = sine.to(device);
+    plan->position_T = on_device(batch.position_T.contiguous(), device);
+    plan->cosine_PH = on_device(cosine, device);
+    plan->sine_PH = on_device(sine, device);
+    if (has_flash_attention(device, product, config.head_dim))
+        plan->gathering = gather_keys(batch.segments, batch.tokens(), device);
     return plan;
 }
 
@@ -104,7 +108,7 @@ at::Tensor decoder_hidden(const Decoder& decoder, const PackedBatch& batch, cons
         return DropoutSite{options.dropout, options.dropout_seed, place};
     };
     const at::Tensor embedded_TD =
-        embedding_rows(decoder.embedding_VD, batch.ids_T.to(device), options.embedding_gradient_in_place)
+        embedding_rows(decoder.embedding_VD, on_device(batch.ids_T, device), options.embedding_gradient_in_place)
             .to(dtypes.product);
     auto [x_TD, y_TD] = residual_norm({}, embedded_TD, decoder.layers[0].input_norm_D.to(dtypes.residual),
                                       config.rms_norm_eps, site(0));

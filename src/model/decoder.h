@@ -6,6 +6,7 @@
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <string>
 #include <vector>
@@ -77,6 +78,9 @@ std::map<std::string, std::vector<std::int64_t>> weight_shapes(const ModelConfig
 
 /// The matrix of the vocabulary head [V, D]: the embedding when tied.
 const at::Tensor& head_weight(const Decoder& decoder);
+
+/// A copy in which `change` stands for every tensor, an adapter's too.
+Decoder map_decoder(const Decoder& decoder, const std::function<at::Tensor(const at::Tensor&)>& change);
 
 /// Independent storage (clone), or another dtype (cast, sharing storage where the dtype is the same already).
 /// Neither copy requires a gradient. Both copy the adapter too.

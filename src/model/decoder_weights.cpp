@@ -58,17 +58,6 @@ at::Tensor normal_weight(const std::vector<std::int64_t>& shape, double deviatio
     return weight;
 }
 
-template <typename Change>
-Decoder mapped(const Decoder& decoder, const Change& change) {
-    Decoder copy = decoder;
-    visit_weights(copy, [&](const std::string&, at::Tensor& weight) { weight = change(weight); });
-    visit_lora(copy, [&](const std::string& name, at::Tensor& tensor) {
-        if (!copy.lora.replaced.contains(name)) tensor = change(tensor);  // else it was a weight
-    });
-    for (auto& [name, own] : copy.lora.replaced) own = change(own);
-    return copy;
-}
-
 }  // namespace
 
 Decoder empty_decoder(const ModelConfig& config) {
@@ -118,12 +107,22 @@ const at::Tensor& head_weight(const Decoder& decoder) {
     return decoder.config.tie_word_embeddings ? decoder.embedding_VD : decoder.head_VD;
 }
 
+Decoder map_decoder(const Decoder& decoder, const std::function<at::Tensor(const at::Tensor&)>& change) {
+    Decoder copy = decoder;
+    visit_weights(copy, [&](const std::string&, at::Tensor& weight) { weight = change(weight); });
+    visit_lora(copy, [&](const std::string& name, at::Tensor& tensor) {
+        if (!copy.lora.replaced.contains(name)) tensor = change(tensor);  // else it was a weight
+    });
+    for (auto& [name, own] : copy.lora.replaced) own = change(own);
+    return copy;
+}
+
 Decoder clone_decoder(const Decoder& decoder) {
-    return mapped(decoder, [](const at::Tensor& weight) { return weight.detach().clone(); });
+    return map_decoder(decoder, [](const at::Tensor& weight) { return weight.detach().clone(); });
 }
 
 Decoder cast_decoder(const Decoder& decoder, at::ScalarType dtype) {
-    return mapped(decoder, [&](const at::Tensor& weight) { return weight.detach().to(dtype); });
+    return map_decoder(decoder, [&](const at::Tensor& weight) { return weight.detach().to(dtype); });
 }
 
 void set_requires_grad(Decoder& decoder, bool value) {

@@ -13,6 +13,7 @@
 #include "src/model/decoder.h"
 #include "src/model/model_directory.h"
 #include "src/model/safetensors.h"
+#include "src/model/score.h"
 #include "src/text/codec_range.h"
 #include "src/text/tokenizer.h"
 
@@ -22,7 +23,6 @@ namespace {
 namespace fs = std::filesystem;
 using nlohmann::json;
 
-constexpr std::int64_t kLogits = 64 << 20;  // ScoreConfig::logits_bytes
 
 /// Facts and problems in the making: a part that fails leaves a sentence and no facts.
 struct Inspection {
@@ -192,7 +192,7 @@ MemoryEstimate estimate_memory(const ModelConfig& config, std::int64_t tokens, s
     if (rank > 0) values += 4 * rank + (Q + 2 * K) + 3 * F;
     estimate.activations = config.num_layers * tokens * (2 * D * 4 + values * wide);
     const std::int64_t all = scored * config.vocab_size * 4;
-    estimate.logits = 2 * std::min(all, kLogits);
+    estimate.logits = 2 * std::min(all, kLogitsBytes);
     return estimate;
 }
 

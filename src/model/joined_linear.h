@@ -14,8 +14,8 @@ namespace linvox {
 at::Tensor joined_linear(const at::Tensor& x_TI, const std::vector<at::Tensor>& weights_OI,
                          const at::Tensor& bias_O = {});
 
-/// joined_linear(swiglu(gate_up), {weight}); backward keeps gate_up [T, 2 F] and not swiglu's result. CPU
-/// only.
+/// joined_linear(swiglu(gate_up), {weight}); backward keeps gate_up [T, 2 F] and not swiglu's result. Only
+/// where has_swiglu_kernels(gate_up).
 at::Tensor swiglu_linear(const at::Tensor& gate_up_TW, const at::Tensor& weight_DF);
 
 }  // namespace linvox

@@ -11,6 +11,8 @@
 
 #include "src/base/error.h"
 #include "src/model/composite_ops.h"
+#include "src/model/flash_attention.h"
+#include "src/model/gpu_row_kernels.h"
 #include "src/model/parallel_ranges.h"
 #include "src/model/row_kernels.h"
 
@@ -27,6 +29,12 @@ constexpr std::int64_t kPartialRows = 128;  // rows summed into one partial grad
 template <typename T>
 const T* input_pointer(const at::Tensor& tensor) {
     return tensor.defined() ? tensor.const_data_ptr<T>() : nullptr;
+}
+
+/// Of a tensor that this file has made, or one that backward only reads.
+template <typename T>
+T* output_pointer(const at::Tensor& tensor) {
+    return const_cast<T*>(input_pointer<T>(tensor));
 }
 
 template <typename Work>
@@ -62,20 +70,11 @@ struct ResidualNormFunction : Function<ResidualNormFunction> {
         at::Tensor x_new = at::empty(branch.sizes(), weight.options()), y = at::empty_like(branch);
         at::Tensor inverse_rms =
             at::empty({rows}, weight.options().dtype(arithmetic_type(weight.scalar_type())));
-        for_norm_dtypes(weight.scalar_type(), branch.scalar_type(), [&](auto residual, auto product) {
-            using X = decltype(residual);
-            using Y = decltype(product);
-            ResidualNorm<X, Y> job{branch.size(1), settings->epsilon, settings->dropout};
-            job.x = x ? input_pointer<X>(*x) : nullptr;
-            job.branch = input_pointer<Y>(branch);
-            job.weight = input_pointer<X>(weight);
-            job.x_new = x_new.mutable_data_ptr<X>();
-            job.y = y.mutable_data_ptr<Y>();
-            job.inverse_rms = inverse_rms.mutable_data_ptr<Accumulator<X>>();
-            parallel_ranges(rows, kRowGrain, [&](std::int64_t begin, std::int64_t end) {
-                residual_norm_forward(job, begin, end);
-            });
-        });
+        NormTensors job{settings->epsilon, settings->dropout, x.value_or(at::Tensor()), branch, weight};
+        job.x_new = x_new;
+        job.y = y;
+        job.inverse_rms = inverse_rms;
+        branch.is_cuda() ? gpu_residual_norm_forward(job) : cpu_forward(job);
         context->save_for_backward({x_new, inverse_rms, weight});
         context->saved_data["settings"] = c10::IValue::make_capsule(settings);
         context->saved_data["has_x"] = x.has_value();
@@ -94,33 +93,60 @@ struct ResidualNormFunction : Function<ResidualNormFunction> {
                                       ? grads[1].contiguous()
                                       : at::zeros(x_new.sizes(), x_new.options().dtype(branch_dtype));
         const bool distinct = settings->dropout.threshold != 0 || branch_dtype != x_new.scalar_type();
-        at::Tensor grad_x = at::empty_like(x_new);
-        at::Tensor grad_branch = distinct ? at::empty_like(grad_y) : grad_x;
-        const std::int64_t rows = x_new.size(0), width = x_new.size(1);
+        NormTensors job{settings->epsilon, settings->dropout, {}, {}, weight, x_new, {}, inverse_rms};
+        job.grad_y = grad_y;
+        job.grad_x_new = grad_x_new;
+        job.grad_x = at::empty_like(x_new);
+        if (distinct) job.grad_branch = at::empty_like(grad_y);
+        const at::Tensor grad_weight = x_new.is_cuda() ? gpu_residual_norm_backward(job) : cpu_backward(job);
+        const bool has_x = context->saved_data["has_x"].toBool();
+        return {has_x ? job.grad_x : at::Tensor(), distinct ? job.grad_branch : job.grad_x,
+                grad_weight.to(weight.scalar_type()), at::Tensor()};
+    }
+
+private:
+    static void cpu_forward(const NormTensors& given) {
+        for_norm_dtypes(given.weight.scalar_type(), given.branch.scalar_type(),
+                        [&](auto residual, auto product) {
+                            const auto job = cpu_job<decltype(residual), decltype(product)>(given);
+                            parallel_ranges(given.branch.size(0), kRowGrain,
+                                            [&](std::int64_t begin, std::int64_t end) {
+                                                residual_norm_forward(job, begin, end);
+                                            });
+                        });
+    }
+
+    static at::Tensor cpu_backward(const NormTensors& given) {
+        const std::int64_t rows = given.x_new.size(0), width = given.x_new.size(1);
         const std::int64_t blocks = (rows + kPartialRows - 1) / kPartialRows;
         // Partial sums of fixed blocks, added in order: the same gradient with any number of threads.
-        at::Tensor partial = at::zeros({blocks, width}, inverse_rms.options());
-        for_norm_dtypes(weight.scalar_type(), branch_dtype, [&](auto residual, auto product) {
-            using X = decltype(residual);
-            using Y = decltype(product);
-            ResidualNorm<X, Y> job{width, settings->epsilon, settings->dropout};
-            job.weight = input_pointer<X>(weight);
-            job.x_new = const_cast<X*>(input_pointer<X>(x_new));
-            job.inverse_rms = const_cast<Accumulator<X>*>(input_pointer<Accumulator<X>>(inverse_rms));
-            job.grad_y = input_pointer<Y>(grad_y);
-            job.grad_x_new = input_pointer<X>(grad_x_new);
-            job.grad_x = grad_x.mutable_data_ptr<X>();
-            job.grad_branch = distinct ? grad_branch.mutable_data_ptr<Y>() : nullptr;
-            auto* sums = partial.mutable_data_ptr<Accumulator<X>>();
+        at::Tensor partial = at::zeros({blocks, width}, given.inverse_rms.options());
+        for_norm_dtypes(given.weight.scalar_type(), given.grad_y.scalar_type(), [&](auto residual, auto product) {
+            const auto job = cpu_job<decltype(residual), decltype(product)>(given);
+            auto* sums = partial.mutable_data_ptr<Accumulator<decltype(residual)>>();
             parallel_ranges(blocks, 1, [&](std::int64_t begin, std::int64_t end) {
                 for (std::int64_t b = begin; b < end; ++b)
                     residual_norm_backward(job, b * kPartialRows, std::min(rows, (b + 1) * kPartialRows),
                                            sums + b * width);
             });
         });
-        const bool has_x = context->saved_data["has_x"].toBool();
-        return {has_x ? grad_x : at::Tensor(), grad_branch, partial.sum(0).to(weight.scalar_type()),
-                at::Tensor()};
+        return partial.sum(0);
+    }
+
+    template <typename X, typename Y>
+    static ResidualNorm<X, Y> cpu_job(const NormTensors& given) {
+        ResidualNorm<X, Y> job{given.weight.size(0), given.epsilon, given.dropout};
+        job.x = input_pointer<X>(given.x);
+        job.branch = input_pointer<Y>(given.branch);
+        job.weight = input_pointer<X>(given.weight);
+        job.x_new = output_pointer<X>(given.x_new);
+        job.y = output_pointer<Y>(given.y);
+        job.inverse_rms = output_pointer<Accumulator<X>>(given.inverse_rms);
+        job.grad_y = input_pointer<Y>(given.grad_y);
+        job.grad_x_new = input_pointer<X>(given.grad_x_new);
+        job.grad_x = output_pointer<X>(given.grad_x);
+        job.grad_branch = output_pointer<Y>(given.grad_branch);
+        return job;
     }
 };
 
@@ -140,8 +166,8 @@ PackedAttention<T, Accumulator<T>> attention_job(const AttentionPlan& plan, cons
     job.position = input_pointer<std::int64_t>(plan.position_T);
     job.cosine = input_pointer<A>(plan.cosine_PH);
     job.sine = input_pointer<A>(plan.sine_PH);
-    job.out = const_cast<T*>(input_pointer<T>(out));
-    job.log_sum_exp = const_cast<A*>(input_pointer<A>(log_sum_exp));
+    job.out = output_pointer<T>(out);
+    job.log_sum_exp = output_pointer<A>(log_sum_exp);
     return job;
 }
 
@@ -247,7 +273,8 @@ struct RecomputedFunction : Function<RecomputedFunction> {
 std::pair<at::Tensor, at::Tensor> residual_norm(const at::Tensor& x_TD, const at::Tensor& branch_TD,
                                                 const at::Tensor& weight_D, double epsilon,
                                                 const DropoutSite& dropout) {
-    if (!branch_TD.is_cpu()) return residual_norm_composite(x_TD, branch_TD, weight_D, epsilon, dropout);
+    if (!branch_TD.is_cpu() && !has_gpu_norm(branch_TD))
+        return residual_norm_composite(x_TD, branch_TD, weight_D, epsilon, dropout);
     auto settings = c10::make_intrusive<NormSettings>();
     settings->epsilon = epsilon;
     if (dropout.probability > 0.0)
@@ -260,18 +287,27 @@ std::pair<at::Tensor, at::Tensor> residual_norm(const at::Tensor& x_TD, const at
 }
 
 at::Tensor packed_attention(const at::Tensor& qkv_TW, const std::shared_ptr<const AttentionPlan>& plan) {
+    if (plan->gathering) return flash_attention(qkv_TW, plan);
     if (!qkv_TW.is_cpu()) return packed_attention_composite(qkv_TW, *plan);
     return AttentionFunction::apply(qkv_TW.contiguous(), c10::make_intrusive<PlanHolder>(plan));
 }
 
 at::Tensor swiglu(const at::Tensor& gate_up_TW) {
-    if (!gate_up_TW.is_cpu()) return swiglu_composite(gate_up_TW);
+    if (!has_swiglu_kernels(gate_up_TW)) return swiglu_composite(gate_up_TW);
     return SwiGluFunction::apply(gate_up_TW.contiguous());
+}
+
+bool has_swiglu_kernels(const at::Tensor& gate_up_TW) {
+    return gate_up_TW.is_cpu() || has_gpu_kernels(gate_up_TW);
 }
 
 at::Tensor swiglu_values(const at::Tensor& gate_up_TW) {
     const std::int64_t rows = gate_up_TW.size(0), width = gate_up_TW.size(1) / 2;
     at::Tensor out = at::empty({rows, width}, gate_up_TW.options());
+    if (out.is_cuda()) {
+        gpu_swiglu_forward(gate_up_TW, out);
+        return out;
+    }
     for_dtype(gate_up_TW.scalar_type(), [&](auto zero) {
         using T = decltype(zero);
         const SwiGlu<T> job{width, input_pointer<T>(gate_up_TW), out.mutable_data_ptr<T>()};
@@ -283,6 +319,10 @@ at::Tensor swiglu_values(const at::Tensor& gate_up_TW) {
 
 at::Tensor swiglu_gradient(const at::Tensor& gate_up_TW, const at::Tensor& grad_TF, at::Tensor values_TF) {
     at::Tensor grad_gate_up = at::empty_like(gate_up_TW);
+    if (grad_gate_up.is_cuda()) {
+        gpu_swiglu_backward(gate_up_TW, grad_TF, grad_gate_up, values_TF);
+        return grad_gate_up;
+    }
     for_dtype(gate_up_TW.scalar_type(), [&](auto zero) {
         using T = decltype(zero);
         const SwiGlu<T> job{gate_up_TW.size(1) / 2, input_pointer<T>(gate_up_TW),

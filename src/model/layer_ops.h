@@ -1,6 +1,7 @@
 // The differentiable pieces of a decoder layer that are not matrix products: residual addition with dropout
 // and norm, attention over packed segments, SwiGLU, and recomputation of a layer in backward.
-// On the CPU they are hand-written kernels; elsewhere they are composed of ATen operators (composite_ops.h).
+// On the CPU and on CUDA GPUs they are hand-written kernels, attention on a GPU is LibTorch's flash attention
+// (flash_attention.h); what these do not take is composed of ATen operators (composite_ops.h).
 // T tokens, D hidden size, Q query width, K key width, F MLP width, P positions.
 #pragma once
 
@@ -17,6 +18,8 @@
 
 namespace linvox {
 
+struct KeyGathering;  // flash_attention.h
+
 /// Everything attention needs beside the projections; one per forward pass, shared by its layers.
 struct AttentionPlan {
     std::int64_t heads = 0, kv_heads = 0, head_dim = 0;
@@ -24,6 +27,7 @@ struct AttentionPlan {
     std::vector<AttentionGroup> groups;
     at::Tensor position_T;          // int64
     at::Tensor cosine_PH, sine_PH;  // [positions, head_dim / 2], in the arithmetic type
+    std::shared_ptr<const KeyGathering> gathering;  // where flash attention computes; else null
 };
 
 /// One dropout: the same site of the same step drops the same elements again.
@@ -43,8 +47,10 @@ at::Tensor packed_attention(const at::Tensor& qkv_TW, const std::shared_ptr<cons
 
 /// silu(first half) * second half of [T, 2 F].
 at::Tensor swiglu(const at::Tensor& gate_up_TW);
-/// Its values, and the gradient of gate_up from that of the result, without a graph. CPU only, contiguous.
+/// Its values, and the gradient of gate_up from that of the result, without a graph. Contiguous tensors, where
+/// there are kernels.
 /// Where `values_TF` is defined, swiglu_gradient fills it with the values too.
+bool has_swiglu_kernels(const at::Tensor& gate_up_TW);
 at::Tensor swiglu_values(const at::Tensor& gate_up_TW);
 at::Tensor swiglu_gradient(const at::Tensor& gate_up_TW, const at::Tensor& grad_TF,
                            at::Tensor values_TF = {});

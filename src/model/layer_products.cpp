@@ -145,7 +145,7 @@ at::Tensor project(const Projections& projections, const at::Tensor& x_TI, const
 at::Tensor project_swiglu(const Projections& projections, const at::Tensor& gate_up_TW,
                           const DropoutSite& dropout) {
     // An adapter reads swiglu's result too, so that it is kept anyway.
-    if (projections.lora_a.defined() || !gate_up_TW.is_cpu())
+    if (projections.lora_a.defined() || !has_swiglu_kernels(gate_up_TW))
         return project(projections, swiglu(gate_up_TW), dropout);
     return swiglu_linear(gate_up_TW, projections.weights[0]);
 }

@@ -8,6 +8,7 @@
 #include <algorithm>
 
 #include "src/base/error.h"
+#include "src/model/device.h"
 
 namespace linvox {
 namespace {
@@ -35,16 +36,19 @@ SequenceScore score_answers(const Decoder& decoder, const PackedBatch& batch, co
     forward.embedding_gradient_in_place = decoder.config.tie_word_embeddings;
     const at::Tensor hidden_TD = decoder_hidden(decoder, batch, forward);
     const at::Device device = hidden_TD.device();
-    const at::Tensor answer_N = batch.answer_N.to(device);
-    const at::Tensor hidden_ND = hidden_TD.index_select(0, batch.row_N.to(device));
+    const at::Tensor answer_N = on_device(batch.answer_N, device);
+    const at::Tensor hidden_ND = hidden_TD.index_select(0, on_device(batch.row_N, device));
     SequenceScore score;
     const at::Tensor& head_VD = head_weight(decoder);
-    const at::Tensor label_N = batch.label_N.to(device);
+    const at::Tensor label_N = on_device(batch.label_N, device);
     const auto head_logprobs_of = [&](const at::Tensor& head_RD, const at::Tensor& label, std::int64_t begin,
                                       std::int64_t end) {
-        const std::int64_t id_bytes = std::max<std::int64_t>(hidden_ND.size(0), 1) * 4;
-        return head_logprobs(hidden_ND, head_RD, label, begin, end,
-                             std::max<std::int64_t>(config.logits_bytes / id_bytes, 1), config.logits_bytes,
+        const std::int64_t bytes = config.logits_bytes > 0 ? config.logits_bytes
+                                   : device.is_cuda()      ? kGpuLogitsBytes
+                                                           : kLogitsBytes;
+        const std::int64_t id_bytes = std::max<std::int64_t>(hidden_ND.size(0), 1) * logit_bytes(hidden_ND);
+        return head_logprobs(hidden_ND, head_RD, label, begin, end, std::max<std::int64_t>(bytes / id_bytes, 1),
+                             bytes,
                              config.statistics ? &score.statistics : nullptr);
     };
     if (softmax.extra_ids.empty()) {

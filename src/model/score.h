@@ -15,11 +15,14 @@
 
 namespace linvox {
 
+inline constexpr std::int64_t kLogitsBytes = 64 << 20, kGpuLogitsBytes = 1 << 30;
+
 struct ScoreConfig {
     ForwardOptions forward;
     SoftmaxRange softmax;
-    std::int64_t logits_bytes =
-        64 << 20;  // all logits stay for backward, or so many at a time are computed again
+    /// All logits stay for backward, or so many bytes of them at a time are computed again; 0: what suits the
+    /// device, kLogitsBytes or kGpuLogitsBytes.
+    std::int64_t logits_bytes = 0;
     std::int64_t head_chunk_rows = 1024;  // rows of logits at a time in score_tokens.h
     bool keep_hidden = false;             // hand out hidden_ND too, for score_tokens.h
     bool statistics = false;              // hand out HeadStatistics
@@ -52,5 +55,8 @@ SequenceScore score_answers(const Decoder& decoder, const PackedBatch& batch, co
 at::Tensor head_logprobs(const at::Tensor& hidden_ND, const at::Tensor& head_VD, const at::Tensor& label_N,
                          std::int64_t vocab_begin, std::int64_t vocab_end, std::int64_t chunk_ids,
                          std::int64_t keep_logits_bytes = 0, HeadStatistics* statistics = nullptr);
+
+/// Bytes that it takes for one logit of such hidden states.
+std::int64_t logit_bytes(const at::Tensor& hidden_ND);
 
 }  // namespace linvox

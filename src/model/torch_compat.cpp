@@ -1,7 +1,10 @@
 #include "src/model/torch_compat.h"
 
+#include <ATen/Context.h>
 #include <ATen/Parallel.h>
+#include <ATen/detail/CUDAHooksInterface.h>
 #include <c10/util/Exception.h>
+#include <torch/version.h>
 
 #include <new>
 #include <string_view>
@@ -10,6 +13,11 @@
 #endif
 
 #include "src/base/parallel.h"
+
+#if TORCH_VERSION_MAJOR > 2 || TORCH_VERSION_MINOR >= 9
+#define LINVOX_HAS_DEVICE_ALLOCATOR
+#include <c10/core/CachingDeviceAllocator.h>
+#endif
 
 #if defined(__x86_64__)
 #include <cpuid.h>
@@ -44,6 +52,24 @@ bool bfloat16_is_faster() {
     return has_avx512_bf16 && __get_cpuid(0, &a, &b, &c, &d) && b == amd;
 #else
     return false;
+#endif
+}
+
+bool is_cuda_build() { return at::detail::getCUDAHooks().hasCUDART(); }
+
+std::int64_t peak_device_bytes() {
+#if defined(LINVOX_HAS_DEVICE_ALLOCATOR)
+    if (!at::hasCUDA()) return 0;
+    constexpr auto kAll = static_cast<std::size_t>(c10::CachingAllocator::StatType::AGGREGATE);
+    return c10::getDeviceAllocator(at::kCUDA)->getDeviceStats(0).allocated_bytes[kAll].peak;
+#else
+    return 0;
+#endif
+}
+
+void reset_peak_device_bytes() {
+#if defined(LINVOX_HAS_DEVICE_ALLOCATOR)
+    if (at::hasCUDA()) c10::getDeviceAllocator(at::kCUDA)->resetPeakStats(0);
 #endif
 }
 

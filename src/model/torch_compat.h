@@ -1,6 +1,7 @@
 // What differs between LibTorch versions, and the process-wide switches of LibTorch.
 #pragma once
 
+#include <cstdint>
 #include <exception>
 
 namespace linvox {
@@ -13,6 +14,14 @@ void configure_threads(int threads);
 /// Xeon with AVX512_BF16 alone float32 was twice as fast (LibTorch 2.13, 1000 x 192 x 576: 320 against 169
 /// GFLOP/s on two cores).
 bool bfloat16_is_faster();
+
+/// Whether LibTorch was built for CUDA, be there a GPU or not.
+bool is_cuda_build();
+
+/// The most bytes that tensors held on the first GPU since the last reset; 0 without one, and with a LibTorch
+/// before 2.9.
+std::int64_t peak_device_bytes();
+void reset_peak_device_bytes();
 
 /// Whether an allocation of a tensor failed, on the host or on a GPU.
 bool is_out_of_memory(const std::exception& error);

@@ -13,10 +13,10 @@
 #include <fmt/format.h>
 #include <torch/csrc/autograd/custom_function.h>
 
-#include <optional>
 #include <utility>
 
 #include "src/base/error.h"
+#include "src/model/gpu_row_kernels.h"
 #include "src/model/parallel_ranges.h"
 #include "src/model/row_kernels.h"
 #include "src/model/score.h"
@@ -33,6 +33,11 @@ at::ScalarType logit_type(const at::Tensor& hidden) {
     return hidden.scalar_type() == at::kDouble ? at::kDouble : at::kFloat;
 }
 
+/// What the logits lie in: kernels on a GPU widen them as they read them.
+at::ScalarType stored_logit_type(const at::Tensor& hidden) {
+    return has_gpu_kernels(hidden) ? hidden.scalar_type() : logit_type(hidden);
+}
+
 template <typename Work>
 void for_logit_type(at::ScalarType type, const Work& work) {
     if (type == at::kDouble) return work(double{});
@@ -42,6 +47,7 @@ void for_logit_type(at::ScalarType type, const Work& work) {
 /// logprob[N] and log_sum_exp[N] of logits; where a label is no column, logprob means nothing.
 void pick(const at::Tensor& logits_NC, const at::Tensor& label_N, at::Tensor logprob_N,
           at::Tensor log_sum_exp_N) {
+    if (has_gpu_kernels(logits_NC)) return gpu_pick_forward(logits_NC, label_N, logprob_N, log_sum_exp_N);
     if (!logits_NC.is_cpu()) {
         log_sum_exp_N.copy_(at::logsumexp(logits_NC, {1}));
         const at::Tensor column_N = label_N.clamp(0, logits_NC.size(1) - 1);
@@ -58,9 +64,13 @@ void pick(const at::Tensor& logits_NC, const at::Tensor& label_N, at::Tensor log
     });
 }
 
-/// Turns logits into their gradient: grad * (one_hot - probability); a label may be no column.
-void pick_backward(at::Tensor logits_NC, const at::Tensor& label_N, const at::Tensor& log_sum_exp_N,
-                   const at::Tensor& grad_N) {
+/// Fills `grad_NC`, which may be the logits, with their gradient: grad * (one_hot - probability); a label may be
+/// no column.
+void pick_backward(const at::Tensor& given_NC, const at::Tensor& label_N, const at::Tensor& log_sum_exp_N,
+                   const at::Tensor& grad_N, at::Tensor logits_NC) {
+    if (has_gpu_kernels(given_NC))
+        return gpu_pick_backward(given_NC, label_N, log_sum_exp_N, grad_N, logits_NC);
+    if (!logits_NC.is_same(given_NC)) logits_NC.copy_(given_NC);
     if (!logits_NC.is_cpu()) {
         logits_NC.sub_(log_sum_exp_N.unsqueeze(1)).exp_().mul_(grad_N.unsqueeze(1).neg());
         const at::Tensor column_N = label_N.clamp(0, logits_NC.size(1) - 1);
@@ -103,16 +113,21 @@ public:
         : hidden_ND_(std::move(hidden_ND)) {
         const std::int64_t chunks = (ids + chunk_ids - 1) / chunk_ids;
         chunk_ids_ = (ids + chunks - 1) / chunks;
+        if (chunks > 1 && hidden_ND_.is_cuda()) chunk_ids_ = (chunk_ids_ + 63) / 64 * 64;  // aligned rows
         buffer_ = at::empty({hidden_ND_.size(0) * chunk_ids_},
-                            hidden_ND_.options().dtype(logit_type(hidden_ND_)).requires_grad(false));
+                            hidden_ND_.options().dtype(stored_logit_type(hidden_ND_)).requires_grad(false));
     }
 
     std::int64_t chunk_ids() const { return chunk_ids_; }
 
-    /// `head_CD`: the rows [begin, end) of the head in the dtype of the hidden states.
-    at::Tensor operator()(const at::Tensor& head_CD) {
-        const std::int64_t rows = hidden_ND_.size(0), ids = head_CD.size(0);
-        at::Tensor logits_NC = buffer_.slice(0, 0, rows * ids).view({rows, ids});
+    /// Room for the logits of so many ids.
+    at::Tensor room(std::int64_t ids) const {
+        return buffer_.slice(0, 0, hidden_ND_.size(0) * ids).view({hidden_ND_.size(0), ids});
+    }
+
+    /// `head_CD`: rows of the head in the dtype of the hidden states.
+    at::Tensor operator()(const at::Tensor& head_CD) const {
+        at::Tensor logits_NC = room(head_CD.size(0));
         put_product(logits_NC, hidden_ND_, head_CD.t());
         return logits_NC;
     }
@@ -179,12 +194,12 @@ private:
             *tensor = at::empty_like(log_sum_exp_N);
         if (!logits_NC.is_cpu()) {
             const at::Tensor column_N = index_N.clamp(0, logits_NC.size(1) - 1);
-            rows.label_logit_N =
-                at::where(column_N == index_N, logits_NC.gather(1, column_N.unsqueeze(1)).squeeze(1),
-                          logits_NC.amin({1}));
-            rows.sum_N = logits_NC.sum(1);
-            rows.maximum_N = logits_NC.amax({1});
-            rows.expectation_N = ((logits_NC - log_sum_exp_N.unsqueeze(1)).exp() * logits_NC).sum(1);
+            const at::Tensor wide_NC = logits_NC.to(log_sum_exp_N.scalar_type());
+            rows.label_logit_N = at::where(
+                column_N == index_N, wide_NC.gather(1, column_N.unsqueeze(1)).squeeze(1), wide_NC.amin({1}));
+            rows.sum_N = wide_NC.sum(1);
+            rows.maximum_N = wide_NC.amax({1});
+            rows.expectation_N = ((wide_NC - log_sum_exp_N.unsqueeze(1)).exp() * wide_NC).sum(1);
             return rows;
         }
         for_logit_type(logits_NC.scalar_type(), [&](auto zero) {
@@ -265,12 +280,13 @@ struct HeadFunction : torch::autograd::Function<HeadFunction> {
         if (need_head)
             grad_head_VD = ids == head_VD.size(0) ? at::empty(head_VD.sizes(), head_VD.options())
                                                   : at::zeros(head_VD.sizes(), head_VD.options());
-        std::optional<ChunkedLogits> logits;
-        if (!kept_NR.defined()) logits.emplace(hidden_ND, ids, context->saved_data["chunk_ids"].toInt());
-        for_each_chunk(ids, logits ? logits->chunk_ids() : ids, [&](std::int64_t begin, std::int64_t end) {
+        const ChunkedLogits logits(hidden_ND, ids, context->saved_data["chunk_ids"].toInt());
+        for_each_chunk(ids, logits.chunk_ids(), [&](std::int64_t begin, std::int64_t end) {
             const at::Tensor head_CD = head_chunk(head_VD, vocab_begin + begin, vocab_begin + end, hidden_ND);
-            at::Tensor logits_NC = logits ? (*logits)(head_CD) : kept_NR.clone();
-            pick_backward(logits_NC, begin == 0 ? index_N : index_N - begin, log_sum_exp_N, grad_N);
+            const bool kept = kept_NR.defined();
+            at::Tensor logits_NC = kept ? logits.room(end - begin) : logits(head_CD);
+            pick_backward(kept ? kept_NR : logits_NC, begin == 0 ? index_N : index_N - begin, log_sum_exp_N,
+                          grad_N, logits_NC);
             logits_NC = logits_NC.to(hidden_ND.scalar_type());
             if (need_hidden) add_product(grad_hidden_ND, logits_NC, head_CD);
             if (need_head)
@@ -284,6 +300,10 @@ struct HeadFunction : torch::autograd::Function<HeadFunction> {
 
 }  // namespace
 
+std::int64_t logit_bytes(const at::Tensor& hidden_ND) {
+    return static_cast<std::int64_t>(c10::elementSize(stored_logit_type(hidden_ND)));
+}
+
 at::Tensor head_logprobs(const at::Tensor& hidden_ND, const at::Tensor& head_VD, const at::Tensor& label_N,
                          std::int64_t vocab_begin, std::int64_t vocab_end, std::int64_t chunk_ids,
                          std::int64_t keep_logits_bytes, HeadStatistics* statistics) {
@@ -291,8 +311,7 @@ at::Tensor head_logprobs(const at::Tensor& hidden_ND, const at::Tensor& head_VD,
                   "[{}, {}) is not a range of the {} ids", vocab_begin, vocab_end, head_VD.size(0));
     LINVOX_ASSERT(chunk_ids > 0, "chunks of {} ids", chunk_ids);
     const std::int64_t rows = hidden_ND.size(0);
-    const std::int64_t bytes =
-        rows * (vocab_end - vocab_begin) * static_cast<std::int64_t>(c10::elementSize(logit_type(hidden_ND)));
+    const std::int64_t bytes = rows * (vocab_end - vocab_begin) * logit_bytes(hidden_ND);
     const bool keep = at::GradMode::is_enabled() && rows > 0 && bytes <= keep_logits_bytes;
     return HeadFunction::apply(hidden_ND, head_VD, label_N, vocab_begin, vocab_end,
                                keep ? vocab_end - vocab_begin : chunk_ids, keep, statistics);

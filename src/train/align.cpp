@@ -8,6 +8,7 @@
 #include "src/base/log.h"
 #include "src/base/rng.h"
 #include "src/base/text.h"
+#include "src/model/device.h"
 #include "src/model/lora.h"
 #include "src/train/align_forward.h"
 #include "src/train/align_reference.h"
@@ -74,6 +75,7 @@ TrainResult train_align(Decoder& policy, const AlignData& data, const AlignConfi
     if (config.weights == "bf16") narrow_weights(policy);
     if (config.lora.rank > 0 && !policy.has_lora())
         add_lora(policy, config.lora, mix_seed(static_cast<std::uint64_t>(config.seed), "align lora"));
+    policy = on_device(policy, compute_device());
     if (!resumes) run_gates(policy, data, config);
     TrainTask task;
     task.what = "align " + config.loss.main.kind;
@@ -101,6 +103,7 @@ TrainResult train_align(Decoder& policy, const AlignData& data, const AlignConfi
     trainer.checkpoint_every = config.checkpoint_every;
     const TrainResult result = train(task, trainer, run);
     for (const TrainedParameter& parameter : task.parameters) parameter.value.set_requires_grad(false);
+    policy = on_device(policy, at::kCPU);
     return result;
 }
 

@@ -71,7 +71,7 @@ PairScoring pair_scoring(const AlignConfig& config, const AlignData& data);
 
 /// Trains `policy` (float32 weights; matrices become bfloat16 with weights = bf16) in place, or with
 /// lora.rank > 0 lays a fresh adapter over it and trains that: the weights may then be of any dtype and no
-/// bit of them changes. Runs the gates first (gates.h) unless the run is resumed. train.jsonl values: TRL's
+/// bit of them changes. On a GPU (device.h) the weights lie there meanwhile. Runs the gates first (gates.h) unless the run is resumed. train.jsonl values: TRL's
 /// names (loss, grad_norm, learning_rate, rewards/chosen, ...) and ours, with mean and 10/50/90 percentiles
 /// of logps and logratio per token and in sum; eval_ in front of the held-out ones, which also have
 /// grad_norm/{chosen,rejected}, grad/cosine and r_star (push_probe.h). Logratios are to the reference of that

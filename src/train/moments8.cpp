@@ -2,14 +2,19 @@
 
 #include <ATen/ops/empty.h>
 #include <ATen/ops/zeros.h>
+#include <fmt/format.h>
 
 #include <cmath>
 
 #include "src/base/error.h"
+#include "src/model/gpu_types.h"
 #include "src/model/parallel_ranges.h"
 #include "src/model/simd.h"
 
 namespace linvox {
+
+extern const char* const gpu_moments_source;  // gpu_moments.cu
+
 namespace {
 
 typedef std::uint8_t Codes __attribute__((vector_size(16)));
@@ -90,16 +95,32 @@ LINVOX_INLINE void store_by_chance(float* to, Vec<float> values, Words, std::int
     store(to, values, count);
 }
 
+/// The numbers of a step in the form that kernels take.
+struct Factors {
+    float rate, beta1, beta2, epsilon, keep;  // rate over the first bias correction; keep: 1 - rate * decay
+    float second_correction;                  // 1 / (1 - beta2^step)
+    std::uint32_t seed;
+};
+
+Factors factors_of(const AdamWStep& step, std::uint32_t seed) {
+    const auto t = static_cast<double>(step.step);
+    const double correction1 = 1.0 - std::pow(step.beta1, t), correction2 = 1.0 - std::pow(step.beta2, t);
+    return {.rate = static_cast<float>(step.learning_rate / correction1),
+            .beta1 = static_cast<float>(step.beta1),
+            .beta2 = static_cast<float>(step.beta2),
+            .epsilon = static_cast<float>(step.epsilon),
+            .keep = static_cast<float>(1.0 - step.learning_rate * step.weight_decay),
+            .second_correction = static_cast<float>(1.0 / correction2),
+            .seed = seed * 0x9e3779b1u + static_cast<std::uint32_t>(step.step) * 0x85ebca6bu};
+}
+
 template <typename Stored>
-struct Job {
+struct Job : Factors {
     Stored* value;
     const Stored* grad;
     std::uint8_t *first, *second;
     float *first_scale, *second_scale;
     std::int64_t count;
-    float rate, beta1, beta2, epsilon, keep;  // rate over the first bias correction; keep: 1 - rate * decay
-    float second_correction;                  // 1 / (1 - beta2^step)
-    std::uint32_t seed;
     float grad_scale;
 };
 
@@ -153,31 +174,39 @@ struct StepKernel {
 
 template <typename Stored>
 void step_stored(const at::Tensor& value, const at::Tensor& grad, const Moments8& moments,
-                 const AdamWStep& step, std::uint32_t seed) {
-    const at::Tensor gradient = grad.contiguous();
-    const auto t = static_cast<double>(step.step);
-    const double correction1 = 1.0 - std::pow(step.beta1, t), correction2 = 1.0 - std::pow(step.beta2, t);
-    const Job<Stored> job{.value = value.mutable_data_ptr<Stored>(),
-                          .grad = gradient.const_data_ptr<Stored>(),
-                          .first = moments.exp_avg.mutable_data_ptr<std::uint8_t>(),
-                          .second = moments.exp_avg_sq.mutable_data_ptr<std::uint8_t>(),
-                          .first_scale = moments.exp_avg_scale.mutable_data_ptr<float>(),
-                          .second_scale = moments.exp_avg_sq_scale.mutable_data_ptr<float>(),
-                          .count = value.numel(),
-                          .rate = static_cast<float>(step.learning_rate / correction1),
-                          .beta1 = static_cast<float>(step.beta1),
-                          .beta2 = static_cast<float>(step.beta2),
-                          .epsilon = static_cast<float>(step.epsilon),
-                          .keep = static_cast<float>(1.0 - step.learning_rate * step.weight_decay),
-                          .second_correction = static_cast<float>(1.0 / correction2),
-                          .seed = seed * 0x9e3779b1u + static_cast<std::uint32_t>(step.step) * 0x85ebca6bu,
-                          .grad_scale = step.grad_scale};
+                 const AdamWStep& step, std::uint32_t seed, const at::Tensor& grad_scale) {
+    Job<Stored> job{factors_of(step, seed)};
+    job.value = value.mutable_data_ptr<Stored>();
+    job.grad = grad.const_data_ptr<Stored>();
+    job.first = moments.exp_avg.mutable_data_ptr<std::uint8_t>();
+    job.second = moments.exp_avg_sq.mutable_data_ptr<std::uint8_t>();
+    job.first_scale = moments.exp_avg_scale.mutable_data_ptr<float>();
+    job.second_scale = moments.exp_avg_sq_scale.mutable_data_ptr<float>();
+    job.count = value.numel();
+    job.grad_scale = grad_scale.defined() ? grad_scale.item<float>() : 1.0F;
     parallel_ranges(moments.exp_avg_scale.numel(), 64, [&](std::int64_t begin, std::int64_t end) {
         dispatch<StepKernel<Stored>>(&job, begin, end);
     });
 }
 
-at::Tensor decoded(const at::Tensor& codes, const at::Tensor& scales, bool has_sign) {
+const GpuModule& moment_kernels() {
+    static const GpuModule module(gpu_moments_source);
+    return module;
+}
+
+void step_on_gpu(const at::Tensor& value, const at::Tensor& grad, const Moments8& moments,
+                 const AdamWStep& step, std::uint32_t seed, const at::Tensor& grad_scale) {
+    const Factors f = factors_of(step, seed);
+    moment_kernels().launch(fmt::format("adamw_step8<{}>", gpu_type(value)), moments.exp_avg_scale.numel(),
+                            static_cast<unsigned>(kMomentBlock), gpu_pointer(value), gpu_pointer(grad),
+                            gpu_pointer(moments.exp_avg), gpu_pointer(moments.exp_avg_sq),
+                            gpu_pointer(moments.exp_avg_scale), gpu_pointer(moments.exp_avg_sq_scale),
+                            value.numel(), f.rate, f.beta1, f.beta2, f.epsilon, f.keep, f.second_correction,
+                            f.seed, gpu_pointer(grad_scale));
+}
+
+at::Tensor decoded(const at::Tensor& given_codes, const at::Tensor& given_scales, bool has_sign) {
+    const at::Tensor codes = given_codes.cpu(), scales = given_scales.cpu();
     at::Tensor out = at::empty({codes.numel()}, at::kFloat);
     float* to = out.mutable_data_ptr<float>();
     const std::uint8_t* from = codes.const_data_ptr<std::uint8_t>();
@@ -193,25 +222,29 @@ at::Tensor decoded(const at::Tensor& codes, const at::Tensor& scales, bool has_s
 }  // namespace
 
 Moments8 make_moments8(const at::Tensor& value) {
-    LINVOX_REQUIRE(value.is_cpu(), ConfigError,
-                   "optimiser.moments = '8bit' works on the CPU only; set it to 'f32' on this device");
+    LINVOX_ASSERT(value.is_cpu() || value.is_cuda(), "8-bit moments on {}", value.device().str());
     const std::int64_t blocks = (value.numel() + kMomentBlock - 1) / kMomentBlock;
     const auto codes = [&] {
-        return at::zeros({blocks, kMomentBlock}, at::TensorOptions().dtype(at::kByte));
+        return at::zeros({blocks, kMomentBlock}, at::TensorOptions(value.device()).dtype(at::kByte));
     };
-    const auto scales = [&] { return at::zeros({blocks}, at::TensorOptions().dtype(at::kFloat)); };
+    const auto scales = [&] {
+        return at::zeros({blocks}, at::TensorOptions(value.device()).dtype(at::kFloat));
+    };
     return {codes(), scales(), codes(), scales()};
 }
 
 void adamw_step8(const at::Tensor& value, const at::Tensor& grad, const Moments8& moments,
-                 const AdamWStep& step, std::uint32_t seed) {
+                 const AdamWStep& step, std::uint32_t seed, const at::Tensor& grad_scale) {
     LINVOX_ASSERT(
         value.is_contiguous() && grad.sizes() == value.sizes() && grad.scalar_type() == value.scalar_type(),
         "8-bit AdamW wants contiguous weights and gradients of their shape and dtype");
+    LINVOX_ASSERT(value.scalar_type() == at::kFloat || value.scalar_type() == at::kBFloat16,
+                  "8-bit AdamW wants float32 or bfloat16 weights");
+    const at::Tensor dense = grad.contiguous();
+    if (value.is_cuda()) return step_on_gpu(value, dense, moments, step, seed, grad_scale);
     if (value.scalar_type() == at::kBFloat16)
-        return step_stored<c10::BFloat16>(value, grad, moments, step, seed);
-    LINVOX_ASSERT(value.scalar_type() == at::kFloat, "8-bit AdamW wants float32 or bfloat16 weights");
-    step_stored<float>(value, grad, moments, step, seed);
+        return step_stored<c10::BFloat16>(value, dense, moments, step, seed, grad_scale);
+    step_stored<float>(value, dense, moments, step, seed, grad_scale);
 }
 
 at::Tensor decoded_exp_avg(const Moments8& moments) {

@@ -20,20 +20,21 @@ struct Moments8 {
     at::Tensor exp_avg_sq, exp_avg_sq_scale;  // 5 bits exponent, 3 bits mantissa: down to 2^-31.75
 };
 
-/// Zeros for a weight. ConfigError when it is not on the CPU: the kernel is written for it alone.
+/// Zeros for a weight, on its device: the CPU or a CUDA GPU (BugError on another).
 Moments8 make_moments8(const at::Tensor& value);
 
 /// The numbers of one AdamW step, `step` counted from 1.
 struct AdamWStep {
     double learning_rate, beta1, beta2, epsilon, weight_decay;
     std::int64_t step;
-    float grad_scale = 1.0F;  // of the gradient, before all else
 };
 
 /// One update of `value` (contiguous; float32, or bfloat16 rounded by chance) in place. The rounding of an
-/// element depends on its place, `step` and `seed` alone, not on the number of threads.
+/// element depends on its place, `step` and `seed` alone, not on the number of threads; nor on the device, up to
+/// the rounding of a root.
+/// `grad_scale` (float32, 0-dim, on the weight's device) multiplies the gradient first; undefined: 1.
 void adamw_step8(const at::Tensor& value, const at::Tensor& grad, const Moments8& moments,
-                 const AdamWStep& step, std::uint32_t seed);
+                 const AdamWStep& step, std::uint32_t seed, const at::Tensor& grad_scale = {});
 
 /// What the codes stand for, float32 [blocks * 256]; for tests and tools.
 at::Tensor decoded_exp_avg(const Moments8& moments);

@@ -42,6 +42,7 @@ void load_into(const at::Tensor& like, const TensorMap& state, const std::string
 
 /// L2 norm of a bfloat16 tensor in float32, without a float32 copy of all of it.
 at::Tensor norm_of_narrow(const at::Tensor& grad) {
+    if (grad.is_cuda()) return at::linalg_vector_norm(grad, 2, {}, false, at::kFloat);  // widens as it reads
     constexpr std::int64_t kChunk = 1 << 20;
     const at::Tensor flat = grad.contiguous().view({-1});
     std::vector<at::Tensor> parts;
@@ -81,8 +82,9 @@ AdamW::AdamW(std::vector<TrainedParameter> parameters, const AdamWConfig& config
         LINVOX_ASSERT(
             parameter.value.is_leaf() && (dtype == at::kFloat || (narrow && dtype == at::kBFloat16)),
             "parameter '{}' is no float32 leaf, nor a bfloat16 one with 8-bit moments", parameter.name);
-        Memory memory{.step =
-                          at::zeros({}, parameter.value.options().dtype(at::kFloat).requires_grad(false))};
+        // Where the fused update reads it; the 8-bit one wants it on the host.
+        const at::Device counts_on = narrow ? at::Device(at::kCPU) : parameter.value.device();
+        Memory memory{.step = at::zeros({}, at::TensorOptions(counts_on).dtype(at::kFloat))};
         if (narrow) {
             memory.narrow = make_moments8(parameter.value);
         } else {
@@ -114,7 +116,7 @@ at::Tensor AdamW::clip_grad_norm(double max_norm, double divisor) {
     if (max_norm > 0) factor = (max_norm / (norm + 1e-6)).clamp_max(1.0) / divisor;
     // One pass over the gradients for both factors.
     if (!grads.empty() && (max_norm > 0 || divisor != 1.0)) at::_foreach_mul_(grads, factor);
-    if (any_narrow) narrow_scale_ = factor.item<float>();
+    if (any_narrow) narrow_scale_ = factor;
     return norm;
 }
 
@@ -138,7 +140,7 @@ void AdamW::step(double learning_rate) {
                           /*amsgrad=*/false, /*maximize=*/false);
     }
     step_narrow(learning_rate);
-    narrow_scale_ = 1.0F;
+    narrow_scale_.reset();
     ++steps_done_;
 }
 
@@ -152,10 +154,10 @@ void AdamW::step_narrow(double learning_rate) {
                              config_.beta2,
                              config_.epsilon,
                              parameter.decay ? config_.weight_decay : 0.0,
-                             static_cast<std::int64_t>(memory_[i].step.item<float>()),
-                             parameter.value.scalar_type() == at::kBFloat16 ? narrow_scale_ : 1.0F};
+                             static_cast<std::int64_t>(memory_[i].step.item<float>())};
         adamw_step8(parameter.value, parameter.value.grad(), memory_[i].narrow, step,
-                    static_cast<std::uint32_t>(i));
+                    static_cast<std::uint32_t>(i),
+                    parameter.value.scalar_type() == at::kBFloat16 ? narrow_scale_ : at::Tensor());
     }
 }
 

@@ -39,8 +39,7 @@ TrainedParameter trained_parameter(std::string name, at::Tensor value);
 
 class AdamW {
 public:
-    /// Throws BugError when a tensor is no leaf or of another dtype, a name repeats or the list is empty;
-    /// ConfigError for 8-bit moments on a GPU.
+    /// Throws BugError when a tensor is no leaf or of another dtype, a name repeats or the list is empty.
     AdamW(std::vector<TrainedParameter> parameters, const AdamWConfig& config);
 
     /// Divides every gradient by `divisor`, then scales them so that their global L2 norm is at most
@@ -76,7 +75,7 @@ private:
     std::vector<Memory> memory_;  // of each parameter
     AdamWConfig config_;
     std::int64_t steps_done_ = 0;
-    float narrow_scale_ = 1.0F;  // of bfloat16 gradients in the next step
+    at::Tensor narrow_scale_;  // of bfloat16 gradients in the next step, 0-dim; undefined: 1
 };
 
 }  // namespace linvox

@@ -2,19 +2,20 @@
 
 #include <fmt/format.h>
 
+#include "src/model/device.h"
 #include "src/model/torch_compat.h"
 
 namespace linvox {
 
 void visit_precision(ConfigVisitor& v, std::string& precision) {
     v.choice("precision", precision,
-             "of the matrix products; auto: bf16 where the processor multiplies it faster",
+             "of the matrix products; auto: bf16 where processor or GPU multiply it faster",
              {"auto", "bf16", "f32"});
 }
 
 std::string resolved_precision(const std::string& precision) {
     if (precision != "auto") return precision;
-    return bfloat16_is_faster() ? "bf16" : "f32";
+    return compute_device().is_cuda() || bfloat16_is_faster() ? "bf16" : "f32";
 }
 
 Compute compute_of(const std::string& precision) {

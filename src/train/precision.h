@@ -13,7 +13,7 @@ namespace linvox {
 /// Declares the key: auto, bf16 or f32.
 void visit_precision(ConfigVisitor& v, std::string& precision);
 
-/// bf16 or f32; "auto" is what this processor multiplies faster.
+/// bf16 or f32; "auto" is what this processor, or the GPU in use, multiplies faster.
 std::string resolved_precision(const std::string& precision);
 Compute compute_of(const std::string& precision);
 

@@ -19,6 +19,7 @@
 #include "src/base/jsonl.h"
 #include "src/base/log.h"
 #include "src/base/text.h"
+#include "src/model/device.h"
 #include "src/model/model_directory.h"
 #include "src/train/checkpoint.h"
 
@@ -217,8 +218,9 @@ std::map<std::string, std::string> reference_identity(const Decoder& reference, 
 ReferenceScores score_reference(const Decoder& reference, const std::vector<SequenceGroup>& groups,
                                 const ScoreConfig& score, std::int64_t token_budget, ReferenceDetail detail) {
     ReferenceScores scores;
+    const Decoder placed = on_device(reference, compute_device());
     for (const auto& members : plan_in_order(groups, token_budget))
-        for (auto& [key, entry] : scored_entries(reference, batch_members(groups, members), score, detail))
+        for (auto& [key, entry] : scored_entries(placed, batch_members(groups, members), score, detail))
             scores[key] = std::move(entry);
     return scores;
 }
@@ -238,11 +240,12 @@ ReferenceScores precompute_reference(const fs::path& path, const Decoder& refere
     const std::vector<SequenceGroup> missing = missing_groups(groups, file.scores, detail, counted);
     JsonLinesWriter writer(path, JsonLinesWriter::Mode::append);
     if (!file.has_header) writer.write(header_json(identity));
+    const Decoder placed = on_device(reference, compute_device());
     Progress progress("reference", "records", static_cast<std::int64_t>(missing.size()));
     std::int64_t done = 0;
     for (const auto& members : plan_in_order(missing, token_budget)) {
         if (stop_requested()) throw Interrupted{};
-        for (auto& [key, entry] : scored_entries(reference, batch_members(missing, members), score, detail)) {
+        for (auto& [key, entry] : scored_entries(placed, batch_members(missing, members), score, detail)) {
             writer.write(entry_json(key, entry));
             file.scores[key] = std::move(entry);
             ++counted.computed;

@@ -4,6 +4,7 @@
 
 #include "src/base/error.h"
 #include "src/base/text.h"
+#include "src/model/device.h"
 #include "src/model/lora.h"
 #include "src/train/decoder_parameters.h"
 #include "src/train/precision.h"
@@ -77,6 +78,7 @@ TrainResult train_sft(Decoder& decoder, const SftData& data, const SftConfig& co
     if (config.weights == "bf16") narrow_weights(decoder);
     if (config.lora.rank > 0)
         add_lora(decoder, config.lora, mix_seed(static_cast<std::uint64_t>(config.seed), "sft lora"));
+    decoder = on_device(decoder, compute_device());
     SftSource source(decoder, data, config);
     const bool validates = !data.validation.empty() && config.evaluate_every > 0;
     TrainTask task;
@@ -102,6 +104,7 @@ TrainResult train_sft(Decoder& decoder, const SftData& data, const SftConfig& co
     trainer.checkpoint_every = config.checkpoint_every;
     const TrainResult result = train(task, trainer, run);
     for (const TrainedParameter& parameter : task.parameters) parameter.value.set_requires_grad(false);
+    decoder = on_device(decoder, at::kCPU);
     return result;
 }
 
