@@ -45,5 +45,6 @@ set(torch_libraries ${LINVOX_TORCH}/lib/libtorch.so ${LINVOX_TORCH}/lib/libtorch
 if(EXISTS ${LINVOX_TORCH}/lib/libtorch_cuda.so)
   list(APPEND torch_libraries ${LINVOX_TORCH}/lib/libtorch_cuda.so ${LINVOX_TORCH}/lib/libc10_cuda.so)
 endif()
-# --no-as-needed: nothing calls libtorch_cuda by name, so the linker would drop it.
-target_link_libraries(linvox_torch INTERFACE "-Wl,--no-as-needed" ${torch_libraries} "-Wl,--as-needed" "-Wl,-rpath,${LINVOX_TORCH}/lib")
+# --no-as-needed: nothing calls libtorch_cuda by name, so the linker would drop it. The C++ library stands in front:
+# CUDA builds export parts of their own one, among them a std::filesystem::remove_all that crashes outside of them.
+target_link_libraries(linvox_torch INTERFACE "-Wl,--no-as-needed" stdc++ ${torch_libraries} "-Wl,--as-needed" "-Wl,-rpath,${LINVOX_TORCH}/lib")

@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "src/base/error.h"
+#include "src/model/add_rows.h"
 #include "src/model/device.h"
 #include "src/model/flash_attention.h"
 #include "src/model/layer_ops.h"
@@ -50,7 +51,7 @@ at::Tensor embedding_rows(const at::Tensor& embedding_VD, const at::Tensor& ids_
     rows_TD.register_hook([embedding_VD, ids_T](const at::Tensor& grad_TD) {
         at::Tensor& sum_VD = embedding_VD.mutable_grad();
         if (!sum_VD.defined()) sum_VD = at::zeros_like(embedding_VD.detach());
-        sum_VD.index_add_(0, ids_T, grad_TD);
+        add_rows(sum_VD, ids_T, grad_TD);
     });
     return rows_TD;
 }

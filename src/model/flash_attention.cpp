@@ -9,7 +9,6 @@
 #include <torch/csrc/autograd/custom_function.h>
 
 #include <algorithm>
-#include <cstdlib>
 
 #include "src/model/device.h"
 #include "src/model/gpu_types.h"
@@ -36,13 +35,16 @@ struct Turned {
     at::Tensor q, k, v;
 };
 
+/// Values that a thread reads at once; half a head must divide.
+int pack_of(const AttentionPlan& plan) { return plan.head_dim % 8 == 0 ? 4 : 1; }
+
 Turned turn(const at::Tensor& qkv_TW, const AttentionPlan& plan) {
     const KeyGathering& gathering = *plan.gathering;
     const std::int64_t tokens = qkv_TW.size(0), keys = gathering.row_K.size(0);
     Turned turned{at::empty({tokens, plan.heads, plan.head_dim}, qkv_TW.options()),
                   at::empty({keys, plan.kv_heads, plan.head_dim}, qkv_TW.options()),
                   at::empty({keys, plan.kv_heads, plan.head_dim}, qkv_TW.options())};
-    decoder_kernels().launch(fmt::format("rotate_gather<{}>", gpu_type(qkv_TW)), tokens + keys, kThreads,
+    decoder_kernels().launch(fmt::format("rotate_gather<{}, {}>", gpu_type(qkv_TW), pack_of(plan)), tokens + keys, kThreads,
                              gpu_pointer(qkv_TW), gpu_pointer(plan.position_T), gpu_pointer(plan.cosine_PH),
                              gpu_pointer(plan.sine_PH), gpu_pointer(gathering.row_K), gpu_pointer(turned.q),
                              gpu_pointer(turned.k), gpu_pointer(turned.v), tokens, static_cast<int>(plan.heads),
@@ -55,7 +57,7 @@ at::Tensor turn_back(const Turned& grad, const AttentionPlan& plan) {
     const std::int64_t tokens = grad.q.size(0);
     at::Tensor grad_qkv =
         at::empty({tokens, (plan.heads + 2 * plan.kv_heads) * plan.head_dim}, grad.q.options());
-    decoder_kernels().launch(fmt::format("rotate_gather_backward<{}>", gpu_type(grad_qkv)), tokens, kThreads,
+    decoder_kernels().launch(fmt::format("rotate_gather_backward<{}, {}>", gpu_type(grad_qkv), pack_of(plan)), tokens, kThreads,
                              gpu_pointer(grad.q), gpu_pointer(grad.k), gpu_pointer(grad.v),
                              gpu_pointer(plan.position_T), gpu_pointer(plan.cosine_PH), gpu_pointer(plan.sine_PH),
                              gpu_pointer(gathering.copy_begin_T1), gpu_pointer(gathering.copy_K),
@@ -73,7 +75,7 @@ struct PlanCapsule : torch::CustomClassHolder {
 /// configure_device asks, it takes the liberty.
 class InOneOrder {
 public:
-    InOneOrder() { at::globalContext().setDeterministicAlgorithms(std::getenv("LX_NODET") == nullptr, false); }
+    InOneOrder() { at::globalContext().setDeterministicAlgorithms(true, /*warn_only=*/false); }
     ~InOneOrder() { at::globalContext().setDeterministicAlgorithms(true, /*warn_only=*/true); }
     InOneOrder(const InOneOrder&) = delete;
     InOneOrder& operator=(const InOneOrder&) = delete;

@@ -167,13 +167,35 @@ __global__ void swiglu_backward(const T* gate_up, const T* grad_out, T* grad_gat
 
 // ---- rotary positions; rows of keys and values gathered
 
+/// Pairs (j, j + half) of a head, N pairs at once, turned by a position's angles; `back` turns the other way.
+template <typename T, int N>
+__device__ __forceinline__ void turn(const float (&a)[N], const float (&b)[N], const float* c, const float* s,
+                                     float back, T* to, int half) {
+    Pack<T, N> first, second;
+    const Pack<float, N> cosine = load<N>(c), sine = load<N>(s);
+#pragma unroll
+    for (int n = 0; n < N; ++n) {
+        first.at[n] = narrow<T>(a[n] * cosine.at[n] - back * b[n] * sine.at[n]);
+        second.at[n] = narrow<T>(b[n] * cosine.at[n] + back * a[n] * sine.at[n]);
+    }
+    store<N>(to, first);
+    store<N>(to + half, second);
+}
+
+template <typename T, int N>
+__device__ __forceinline__ void widen(const T* from, float (&values)[N]) {
+    const Pack<T, N> given = load<N>(from);
+#pragma unroll
+    for (int n = 0; n < N; ++n) values[n] = wide(given.at[n]);
+}
+
 /// Blocks [0, tokens) turn the queries of a row, the others copy the keys (turned) and values of row
 /// key_row[block - tokens].
-template <typename T>
+template <typename T, int N>
 __global__ void rotate_gather(const T* qkv, const i64* position, const float* cosine, const float* sine,
                               const i64* key_row, T* q, T* k, T* v, i64 tokens, int heads, int kv_heads,
                               int head_dim) {
-    const int half = head_dim / 2, width = (heads + 2 * kv_heads) * head_dim;
+    const int half = head_dim / 2, packs = half / N, width = (heads + 2 * kv_heads) * head_dim;
     const bool query = blockIdx.x < tokens;
     const i64 key = static_cast<i64>(blockIdx.x) - tokens;
     const i64 row = query ? static_cast<i64>(blockIdx.x) : key_row[key];
@@ -181,50 +203,61 @@ __global__ void rotate_gather(const T* qkv, const i64* position, const float* co
     const T* from = qkv + row * width + (query ? 0 : heads * head_dim);
     T* to = query ? q + row * heads * head_dim : k + key * kv_heads * head_dim;
     const float *c = cosine + position[row] * half, *s = sine + position[row] * half;
-    for (int i = threadIdx.x; i < count * half; i += blockDim.x) {
-        const int j = i % half, at = i / half * head_dim + j;
-        const float a = wide(from[at]), b = wide(from[at + half]);
-        to[at] = narrow<T>(a * c[j] - b * s[j]);
-        to[at + half] = narrow<T>(b * c[j] + a * s[j]);
+    for (int i = threadIdx.x; i < count * packs; i += blockDim.x) {
+        const int j = i % packs * N, at = i / packs * head_dim + j;
+        float a[N], b[N];
+        widen<T, N>(from + at, a);
+        widen<T, N>(from + at + half, b);
+        turn<T, N>(a, b, c + j, s + j, 1.0f, to + at, half);
     }
     if (query) return;
     const T* values = from + kv_heads * head_dim;
     T* copy = v + key * kv_heads * head_dim;
-    for (int i = threadIdx.x; i < kv_heads * head_dim; i += blockDim.x) copy[i] = values[i];
+    for (int i = threadIdx.x; i < 2 * kv_heads * packs; i += blockDim.x)
+        store<N>(copy + i * N, load<N>(values + i * N));
 }
 
 /// The gradients of a row's queries, keys and values, turned back; the copies of a row, key rows
 /// copy[copy_begin[row]] .. copy[copy_begin[row + 1] - 1], add up in that order.
-template <typename T>
+template <typename T, int N>
 __global__ void rotate_gather_backward(const T* grad_q, const T* grad_k, const T* grad_v, const i64* position,
                                        const float* cosine, const float* sine, const i64* copy_begin,
                                        const i64* copy, T* grad_qkv, int heads, int kv_heads, int head_dim) {
-    const int half = head_dim / 2, width = (heads + 2 * kv_heads) * head_dim;
+    const int half = head_dim / 2, packs = half / N, width = (heads + 2 * kv_heads) * head_dim;
     const i64 row = blockIdx.x, begin = copy_begin[row], end = copy_begin[row + 1];
     const float *c = cosine + position[row] * half, *s = sine + position[row] * half;
     T* to = grad_qkv + row * width;
-    for (int i = threadIdx.x; i < heads * half; i += blockDim.x) {
-        const int j = i % half, at = i / half * head_dim + j;
-        const T* from = grad_q + row * heads * head_dim;
-        const float a = wide(from[at]), b = wide(from[at + half]);
-        to[at] = narrow<T>(a * c[j] + b * s[j]);
-        to[at + half] = narrow<T>(b * c[j] - a * s[j]);
+    for (int i = threadIdx.x; i < heads * packs; i += blockDim.x) {
+        const int j = i % packs * N, at = i / packs * head_dim + j;
+        float a[N], b[N];
+        widen<T, N>(grad_q + row * heads * head_dim + at, a);
+        widen<T, N>(grad_q + row * heads * head_dim + at + half, b);
+        turn<T, N>(a, b, c + j, s + j, -1.0f, to + at, half);
     }
     to += heads * head_dim;
-    for (int i = threadIdx.x; i < kv_heads * half; i += blockDim.x) {
-        const int j = i % half, at = i / half * head_dim + j;
-        float a = 0, b = 0, value_a = 0, value_b = 0;
+    const int kv_width = kv_heads * head_dim;
+    for (int i = threadIdx.x; i < kv_heads * packs; i += blockDim.x) {
+        const int j = i % packs * N, at = i / packs * head_dim + j;
+        float a[N] = {}, b[N] = {}, value_a[N] = {}, value_b[N] = {}, part[N];
         for (i64 n = begin; n < end; ++n) {
-            const i64 of = copy[n] * kv_heads * head_dim + at;
-            a += wide(grad_k[of]);
-            b += wide(grad_k[of + half]);
-            value_a += wide(grad_v[of]);
-            value_b += wide(grad_v[of + half]);
+            const i64 of = copy[n] * kv_width + at;
+            const auto add = [&](const T* from, float (&sum)[N]) {
+                widen<T, N>(from, part);
+                for (int m = 0; m < N; ++m) sum[m] += part[m];
+            };
+            add(grad_k + of, a);
+            add(grad_k + of + half, b);
+            add(grad_v + of, value_a);
+            add(grad_v + of + half, value_b);
         }
-        to[at] = narrow<T>(a * c[j] + b * s[j]);
-        to[at + half] = narrow<T>(b * c[j] - a * s[j]);
-        to[kv_heads * head_dim + at] = narrow<T>(value_a);
-        to[kv_heads * head_dim + at + half] = narrow<T>(value_b);
+        turn<T, N>(a, b, c + j, s + j, -1.0f, to + at, half);
+        Pack<T, N> first, second;
+        for (int m = 0; m < N; ++m) {
+            first.at[m] = narrow<T>(value_a[m]);
+            second.at[m] = narrow<T>(value_b[m]);
+        }
+        store<N>(to + kv_width + at, first);
+        store<N>(to + kv_width + at + half, second);
     }
 }
 

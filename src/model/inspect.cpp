@@ -192,7 +192,7 @@ MemoryEstimate estimate_memory(const ModelConfig& config, std::int64_t tokens, s
     if (rank > 0) values += 4 * rank + (Q + 2 * K) + 3 * F;
     estimate.activations = config.num_layers * tokens * (2 * D * 4 + values * wide);
     const std::int64_t all = scored * config.vocab_size * 4;
-    estimate.logits = 2 * std::min(all, kLogitsBytes);
+    estimate.logits = 2 * std::min(all, LogitsMemory{}.chunk);
     return estimate;
 }
 

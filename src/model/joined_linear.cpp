@@ -9,6 +9,8 @@
 #include <ATen/ops/mm.h>
 #include <torch/csrc/autograd/custom_function.h>
 
+#include <algorithm>
+
 #include "src/model/layer_ops.h"
 
 namespace linvox {
@@ -71,10 +73,16 @@ struct JoinedLinear : torch::autograd::Function<JoinedLinear> {
 
     static void add_weight_gradients(variable_list& result, const at::TensorList& weights,
                                      const at::Tensor& grad_TO, const at::Tensor& x_TI) {
+        const bool all = std::all_of(weights.begin(), weights.end(),
+                                     [](const at::Tensor& weight) { return weight.requires_grad(); });
+        // One product keeps a GPU busier than several.
+        const at::Tensor joined_OI = grad_TO.is_cuda() && all ? at::mm(grad_TO.t(), x_TI) : at::Tensor();
         std::int64_t first = 0;
         for (const at::Tensor& weight : weights) {
             const std::int64_t rows = weight.size(0);
-            if (weight.requires_grad())
+            if (joined_OI.defined())
+                result.push_back(joined_OI.slice(0, first, first + rows).to(weight.scalar_type()));
+            else if (weight.requires_grad())
                 result.push_back(
                     at::mm(grad_TO.slice(1, first, first + rows).t(), x_TI).to(weight.scalar_type()));
             else

@@ -8,6 +8,7 @@
 #include <algorithm>
 
 #include "src/base/error.h"
+#include "src/model/add_rows.h"
 #include "src/model/device.h"
 
 namespace linvox {
@@ -24,6 +25,11 @@ void check_labels(const PackedBatch& batch, const SoftmaxRange& softmax, std::in
                        "is restricted to; mark the token as given or widen the range",
                        n, answer[n], label[n],
                        softmax.is_all() ? fmt::format("0:{}", vocab_size) : describe(softmax));
+}
+
+LogitsMemory logits_memory(const ScoreConfig& config, at::Device device) {
+    if (config.logits_bytes > 0) return {config.logits_bytes, config.logits_bytes};
+    return device.is_cuda() ? kGpuLogitsMemory : LogitsMemory{};
 }
 
 }  // namespace
@@ -43,12 +49,10 @@ SequenceScore score_answers(const Decoder& decoder, const PackedBatch& batch, co
     const at::Tensor label_N = on_device(batch.label_N, device);
     const auto head_logprobs_of = [&](const at::Tensor& head_RD, const at::Tensor& label, std::int64_t begin,
                                       std::int64_t end) {
-        const std::int64_t bytes = config.logits_bytes > 0 ? config.logits_bytes
-                                   : device.is_cuda()      ? kGpuLogitsBytes
-                                                           : kLogitsBytes;
+        const LogitsMemory memory = logits_memory(config, device);
         const std::int64_t id_bytes = std::max<std::int64_t>(hidden_ND.size(0), 1) * logit_bytes(hidden_ND);
-        return head_logprobs(hidden_ND, head_RD, label, begin, end, std::max<std::int64_t>(bytes / id_bytes, 1),
-                             bytes,
+        return head_logprobs(hidden_ND, head_RD, label, begin, end,
+                             std::max<std::int64_t>(memory.chunk / id_bytes, 1), memory.keep,
                              config.statistics ? &score.statistics : nullptr);
     };
     if (softmax.extra_ids.empty()) {
@@ -59,9 +63,9 @@ SequenceScore score_answers(const Decoder& decoder, const PackedBatch& batch, co
         score.logprob_N = head_logprobs_of(rows_RD, softmax_columns(label_N, softmax), 0, rows_RD.size(0));
     }
     if (config.keep_hidden) score.hidden_ND = hidden_ND;
-    score.logprob_sum_A =
-        at::zeros({batch.answer_count}, score.logprob_N.options()).index_add(0, answer_N, score.logprob_N);
-    score.token_count_A = at::bincount(answer_N, {}, batch.answer_count);
+    score.logprob_sum_A = at::zeros({batch.answer_count}, score.logprob_N.options().requires_grad(false));
+    add_rows(score.logprob_sum_A, answer_N, score.logprob_N);
+    score.token_count_A = on_device(at::bincount(batch.answer_N, {}, batch.answer_count), device);
     return score;
 }
 

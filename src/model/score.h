@@ -15,14 +15,17 @@
 
 namespace linvox {
 
-inline constexpr std::int64_t kLogitsBytes = 64 << 20, kGpuLogitsBytes = 1 << 30;
+/// How many bytes of logits are in memory at a time, and up to how many stay for backward instead of being
+/// computed again: what was fastest on a CPU, and on an H200.
+struct LogitsMemory {
+    std::int64_t chunk = 64 << 20, keep = 64 << 20;
+};
+inline constexpr LogitsMemory kGpuLogitsMemory{1LL << 30, 4LL << 30};
 
 struct ScoreConfig {
     ForwardOptions forward;
     SoftmaxRange softmax;
-    /// All logits stay for backward, or so many bytes of them at a time are computed again; 0: what suits the
-    /// device, kLogitsBytes or kGpuLogitsBytes.
-    std::int64_t logits_bytes = 0;
+    std::int64_t logits_bytes = 0;  // chunk and keep of LogitsMemory; 0: what suits the device
     std::int64_t head_chunk_rows = 1024;  // rows of logits at a time in score_tokens.h
     bool keep_hidden = false;             // hand out hidden_ND too, for score_tokens.h
     bool statistics = false;              // hand out HeadStatistics

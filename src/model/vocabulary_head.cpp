@@ -234,7 +234,7 @@ struct HeadFunction : torch::autograd::Function<HeadFunction> {
                               HeadStatistics* statistics) {
         const std::int64_t rows = hidden_ND.size(0), ids = vocab_end - vocab_begin;
         const at::Tensor index_N = vocab_begin == 0 ? label_N : label_N - vocab_begin;
-        ChunkedLogits logits(hidden_ND, ids, chunk_ids);
+        const ChunkedLogits logits(hidden_ND, ids, keep_logits ? ids : chunk_ids);
         const auto options = hidden_ND.options().dtype(logit_type(hidden_ND));
         at::Tensor logprob_N, log_sum_exp_N, kept_NR;
         RunningPick running;
@@ -247,10 +247,8 @@ struct HeadFunction : torch::autograd::Function<HeadFunction> {
             log_sum_exp_N = at::empty({rows}, options);
             pick(logits_NC, index_in_chunk_N, logprob_N, log_sum_exp_N);
             if (statistics) seen.add(logits_NC, index_in_chunk_N, log_sum_exp_N);
-            if (end - begin == ids) {
-                if (keep_logits) kept_NR = logits_NC;
-                return;
-            }
+            if (keep_logits) kept_NR = logits_NC;
+            if (end - begin == ids) return;
             running.add(index_in_chunk_N, end - begin, logprob_N, log_sum_exp_N);
         });
         if (running.log_sum_exp_N.defined()) {
@@ -285,7 +283,7 @@ struct HeadFunction : torch::autograd::Function<HeadFunction> {
             const at::Tensor head_CD = head_chunk(head_VD, vocab_begin + begin, vocab_begin + end, hidden_ND);
             const bool kept = kept_NR.defined();
             at::Tensor logits_NC = kept ? logits.room(end - begin) : logits(head_CD);
-            pick_backward(kept ? kept_NR : logits_NC, begin == 0 ? index_N : index_N - begin, log_sum_exp_N,
+            pick_backward(kept ? kept_NR.slice(1, begin, end) : logits_NC, begin == 0 ? index_N : index_N - begin, log_sum_exp_N,
                           grad_N, logits_NC);
             logits_NC = logits_NC.to(hidden_ND.scalar_type());
             if (need_hidden) add_product(grad_hidden_ND, logits_NC, head_CD);
@@ -313,8 +311,7 @@ at::Tensor head_logprobs(const at::Tensor& hidden_ND, const at::Tensor& head_VD,
     const std::int64_t rows = hidden_ND.size(0);
     const std::int64_t bytes = rows * (vocab_end - vocab_begin) * logit_bytes(hidden_ND);
     const bool keep = at::GradMode::is_enabled() && rows > 0 && bytes <= keep_logits_bytes;
-    return HeadFunction::apply(hidden_ND, head_VD, label_N, vocab_begin, vocab_end,
-                               keep ? vocab_end - vocab_begin : chunk_ids, keep, statistics);
+    return HeadFunction::apply(hidden_ND, head_VD, label_N, vocab_begin, vocab_end, chunk_ids, keep, statistics);
 }
 
 }  // namespace linvox

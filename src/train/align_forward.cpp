@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "src/loss/pair_metrics.h"
+#include "src/model/device.h"
 
 namespace linvox {
 namespace {
@@ -43,23 +44,26 @@ Denominators denominators_of(const PairSet& set, const std::vector<std::size_t>&
 
 MicroResult PairForward::operator()(const PairSet& set, const PairBatch& batch, LossState& state,
                                     const Denominators& denominators) const {
-    const auto [scores, extras, statistics] = score_pairs(policy, reference, set, batch, scoring);
+    const ScoredPairs scored = score_pairs(policy, reference, set, batch, scoring);
     const at::Tensor weight_B = pair_weights(batch.pairs);
-    const at::Tensor weight_on_device_B = weight_B.to(scores.policy_chosen.options().requires_grad(false));
-    const PreferenceLoss loss = preference_loss(scores, extras, config.loss, state);
+    const at::Tensor weight_on_device_B =
+        on_device(weight_B.to(scored.scores.policy_chosen.scalar_type()), scored.scores.policy_chosen.device());
+    const PreferenceLoss loss = preference_loss(scored.scores, scored.extras, config.loss, state);
     MicroResult result;
     // A share of the step loss; times the step's weight, because the trainer divides by it.
-    result.loss_sum =
-        reduce_loss(loss, scores.chosen_tokens, weight_on_device_B, denominators.parts) * denominators.weight;
+    result.loss_sum = reduce_loss(loss, scored.scores.chosen_tokens, weight_on_device_B, denominators.parts) *
+                      denominators.weight;
     result.weight = weight_B.sum().item<double>();
-    for (const LossMeter& meter : pair_metrics(scores, extras, config.loss, state, loss, weight_on_device_B))
-        result.meters.push_back({meter.name, meter.numerator, meter.denominator});
-    result.values = curve_values(scores);
-    for (const PairStatistic& statistic : statistics) {
-        result.values.push_back({statistic.name + "/chosen", statistic.chosen_B});
-        result.values.push_back({statistic.name + "/rejected", statistic.rejected_B});
-    }
     result.per_record = loss.per_pair_B.detach();
+    result.measure = [scored, loss, weight_on_device_B, state, &loss_config = config.loss](MicroResult& into) {
+        PairSums sums = pair_sums(scored.scores, scored.extras, loss_config, state, loss, weight_on_device_B);
+        into.meter_tensors.push_back({std::move(sums.names), sums.sums_2K});
+        into.values = curve_values(scored.scores);
+        for (const PairStatistic& statistic : scored.statistics) {
+            into.values.push_back({statistic.name + "/chosen", statistic.chosen_B});
+            into.values.push_back({statistic.name + "/rejected", statistic.rejected_B});
+        }
+    };
     return result;
 }
 

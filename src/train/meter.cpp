@@ -32,7 +32,8 @@ double quantile(std::vector<double> values, double q) {
     return values[below] + (place - std::floor(place)) * (values[above] - values[below]);
 }
 
-void MeterSum::add(const MicroResult& result) {
+void MeterSum::add(MicroResult result) {
+    if (result.measure) result.measure(result);
     const at::Tensor loss_sum = result.loss_sum.detach().to(at::kDouble);
     loss_sum_ = loss_sum_.defined() ? loss_sum_ + loss_sum : loss_sum;
     weight_ += result.weight;
@@ -41,6 +42,7 @@ void MeterSum::add(const MicroResult& result) {
         total.sum += meter.sum;
         total.count += meter.count;
     }
+    for (const MeterTensor& meters : result.meter_tensors) meter_tensors_.push_back(meters);
     for (const MeterValues& values : result.values) {
         LINVOX_ASSERT(!values.values.requires_grad(), "meter '{}' carries a graph", values.name);
         values_[values.name].push_back(values.values.to(at::kDouble).flatten());
@@ -60,6 +62,7 @@ std::map<std::string, double> MeterSum::read(const std::map<std::string, at::Ten
         }
         lengths.emplace_back(name, length);
     }
+    for (const MeterTensor& tensor : meter_tensors_) parts.push_back(tensor.sums_2K.flatten());
     const at::Tensor all = at::cat(parts).to(at::kCPU);  // the one wait of the step
     const double* next = all.const_data_ptr<double>();
     std::map<std::string, double> read;
@@ -72,7 +75,16 @@ std::map<std::string, double> MeterSum::read(const std::map<std::string, at::Ten
         for (const int percent : {10, 50, 90})
             read[fmt::format("{}_p{}", name, percent)] = quantile(values, percent / 100.0);
     }
-    for (const auto& [name, meter] : meters_)
+    std::map<std::string, Meter> meters = meters_;
+    for (const MeterTensor& tensor : meter_tensors_) {
+        const std::size_t count = tensor.names.size();
+        for (std::size_t k = 0; k < count; ++k) {
+            meters[tensor.names[k]].sum += next[k];
+            meters[tensor.names[k]].count += next[count + k];
+        }
+        next += 2 * count;
+    }
+    for (const auto& [name, meter] : meters)
         read[name] = meter.count != 0 ? meter.sum / meter.count : std::numeric_limits<double>::quiet_NaN();
     return read;
 }

@@ -4,6 +4,7 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <functional>
 #include <map>
 #include <string>
 #include <vector>
@@ -15,6 +16,12 @@ struct Meter {
     std::string name;
     double sum = 0.0;
     double count = 0.0;
+};
+
+/// Meters whose sums and counts [2, K], float64, are still on their device.
+struct MeterTensor {
+    std::vector<std::string> names;
+    at::Tensor sums_2K;
 };
 
 /// A quantity per pair or answer; read as NAME (mean), NAME_p10, NAME_p50 and NAME_p90.
@@ -30,12 +37,16 @@ struct MicroResult {
     std::vector<Meter> meters;
     std::vector<MeterValues> values;
     at::Tensor per_record;  // [records], detached: finite, or the record to blame; may be undefined
+    std::vector<MeterTensor> meter_tensors;
+    /// Adds more of these; called once the backward pass is on its way, so that a GPU does not wait for numbers
+    /// that only the log reads. May be empty.
+    std::function<void(MicroResult&)> measure;
 };
 
 /// Meters of one step, added over its micro-batches.
 class MeterSum {
 public:
-    void add(const MicroResult& result);
+    void add(MicroResult result);
 
     /// "loss" (sum of loss_sum / sum of weight), every meter that has a count, and the values' mean and
     /// percentiles. `also` (0-dim) are read in the same transfer.
@@ -46,6 +57,7 @@ private:
     at::Tensor loss_sum_;
     double weight_ = 0.0;
     std::map<std::string, Meter> meters_;
+    std::vector<MeterTensor> meter_tensors_;
     std::map<std::string, std::vector<at::Tensor>> values_;
 };
 

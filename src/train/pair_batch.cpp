@@ -10,6 +10,7 @@
 
 #include "src/base/error.h"
 #include "src/base/text.h"
+#include "src/model/device.h"
 
 namespace linvox {
 namespace {
@@ -22,6 +23,11 @@ at::Tensor per_pair(const std::vector<PairIndex>& pairs, at::ScalarType dtype, c
     T* out = tensor_B.mutable_data_ptr<T>();
     for (const PairIndex& pair : pairs) *out++ = value(pair);
     return tensor_B;
+}
+
+/// A host tensor in dtype and place of another; nothing waits.
+at::Tensor beside(const at::Tensor& host_B, const at::TensorOptions& options) {
+    return on_device(host_B.to(c10::typeMetaToScalarType(options.dtype())), options.device());
 }
 
 const TokenSequence& chosen_of(const PairSet& set, const PairIndex& pair) {
@@ -103,18 +109,22 @@ PairScores pair_scores(const PairSet& set, const PairBatch& batch, const at::Ten
     const auto& pairs = batch.pairs;
     const auto device = policy_sum_A.device();
     PairScores scores;
-    scores.policy_chosen = policy_sum_A.index_select(0, answer_numbers(pairs, &PairIndex::chosen).to(device));
-    scores.policy_rejected =
-        policy_sum_A.index_select(0, answer_numbers(pairs, &PairIndex::rejected).to(device));
-    scores.chosen_tokens = chosen_token_counts(set, pairs).to(policy_sum_A.options());
-    scores.rejected_tokens = rejected_token_counts(set, pairs).to(policy_sum_A.options());
+    const auto options = policy_sum_A.options().requires_grad(false);
+    const auto side = [&](std::int64_t PairIndex::*member) {
+        return policy_sum_A.index_select(0, on_device(answer_numbers(pairs, member), device));
+    };
+    scores.policy_chosen = side(&PairIndex::chosen);
+    scores.policy_rejected = side(&PairIndex::rejected);
+    scores.chosen_tokens = beside(chosen_token_counts(set, pairs), options);
+    scores.rejected_tokens = beside(rejected_token_counts(set, pairs), options);
     if (set.reference.empty()) return scores;
-    scores.reference_chosen = per_pair<double>(pairs, at::kDouble, [&](const PairIndex& p) {
-                                  return set.reference[p.record][0].logprob_sum;
-                              }).to(policy_sum_A.options());
-    scores.reference_rejected = per_pair<double>(pairs, at::kDouble, [&](const PairIndex& p) {
-                                    return set.reference[p.record][1 + p.rejected_number].logprob_sum;
-                                }).to(policy_sum_A.options());
+    const auto reference = [&](const auto& sum_of) {
+        return beside(per_pair<double>(pairs, at::kDouble, sum_of), options);
+    };
+    scores.reference_chosen =
+        reference([&](const PairIndex& p) { return set.reference[p.record][0].logprob_sum; });
+    scores.reference_rejected = reference(
+        [&](const PairIndex& p) { return set.reference[p.record][1 + p.rejected_number].logprob_sum; });
     return scores;
 }
 
@@ -122,14 +132,17 @@ PairExtras pair_extras(const PairSet& set, const PairBatch& batch, const std::st
                        const at::TensorOptions& options) {
     PairExtras extras;
     if (task_score.empty()) return extras;
-    extras.chosen_score = per_pair<double>(batch.pairs, at::kDouble, [&](const PairIndex& p) {
-                              const PreferenceRecord& record = set.records[p.record];
-                              return task_score_of(record, record.chosen, task_score);
-                          }).to(options);
-    extras.rejected_score = per_pair<double>(batch.pairs, at::kDouble, [&](const PairIndex& p) {
-                                const PreferenceRecord& record = set.records[p.record];
-                                return task_score_of(record, record.rejected[p.rejected_number], task_score);
-                            }).to(options);
+    const auto scores = [&](const auto& score_of) {
+        return beside(per_pair<double>(batch.pairs, at::kDouble, score_of), options);
+    };
+    extras.chosen_score = scores([&](const PairIndex& p) {
+        const PreferenceRecord& record = set.records[p.record];
+        return task_score_of(record, record.chosen, task_score);
+    });
+    extras.rejected_score = scores([&](const PairIndex& p) {
+        const PreferenceRecord& record = set.records[p.record];
+        return task_score_of(record, record.rejected[p.rejected_number], task_score);
+    });
     return extras;
 }
 

@@ -14,6 +14,7 @@
 #include "src/base/error.h"
 #include "src/loss/loss_table.h"
 #include "src/loss/token_level.h"
+#include "src/model/device.h"
 #include "src/model/score_tokens.h"
 
 // B pairs, A answers and N scored tokens of the batch, M scored tokens of one side of all pairs
@@ -104,7 +105,7 @@ public:
             const at::NoGradGuard no_grad;
             other_ = score_answers(*live, batch.batch, score);
         }
-        answer_N_ = batch.batch.answer_N.to(own_.logprob_N.device());
+        answer_N_ = on_device(batch.batch.answer_N, own_.logprob_N.device());
     }
 
     PairScores scores() const {
@@ -152,7 +153,7 @@ public:
 
 private:
     at::Tensor side(const at::Tensor& value_A, std::int64_t PairIndex::*member) const {
-        return value_A.index_select(0, answer_numbers(batch_.pairs, member).to(value_A.device()));
+        return value_A.index_select(0, on_device(answer_numbers(batch_.pairs, member), value_A.device()));
     }
 
     /// The reference's log-probability of every scored token, [N]; undefined without a reference.

@@ -94,8 +94,8 @@ private:
         for (std::int64_t micro = 0; micro < micros; ++micro) {
             MicroResult result = task_.forward(at_.index_in_epoch, micro, at_.step);
             result.loss_sum.backward();
-            sums.meters.add(result);
             sums.per_record.push_back(result.per_record);
+            sums.meters.add(std::move(result));
         }
         return sums;
     }

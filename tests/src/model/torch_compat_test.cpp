@@ -4,6 +4,10 @@
 #include <dlfcn.h>
 #include <gtest/gtest.h>
 
+#include <cstdint>
+#include <filesystem>
+#include <string>
+
 namespace linvox {
 namespace {
 
@@ -19,6 +23,14 @@ TEST(TorchCompat, MklAsksThisProgramWhetherItsFastKernelsMayRun) {
     EXPECT_EQ(owner.dli_fbase, program.dli_fbase) << "LibTorch's own answer comes first: " << owner.dli_fname;
 }
 #endif
+
+// CUDA builds of LibTorch 2.11 export one that crashes outside of them.
+TEST(TorchCompat, FilesAreRemovedByTheCppLibraryAndNotByLibTorch) {
+    const auto function = static_cast<std::uintmax_t (*)(const std::filesystem::path&)>(std::filesystem::remove_all);
+    Dl_info owner{};
+    ASSERT_NE(dladdr(reinterpret_cast<void*>(function), &owner), 0);
+    EXPECT_NE(std::string(owner.dli_fname).find("libstdc++"), std::string::npos) << owner.dli_fname;
+}
 
 }  // namespace
 }  // namespace linvox
