@@ -1,6 +1,7 @@
 // linvox_bench [NAME-PART]: times the benchmarks whose name contains NAME-PART, prints one line each
 // and keeps the rounds in bench/results/.
-// linvox_bench score DIR RECORDS, linvox_bench generate DIR ROWS TOKENS [f32|bf16 [ROUNDS]],
+// linvox_bench score DIR RECORDS [auto|cpu|cuda],
+// linvox_bench generate DIR ROWS TOKENS [f32|bf16 [ROUNDS]] [auto|cpu|cuda],
 // linvox_bench workload T|T2|T4|V|C RECORDS DIR, linvox_bench train DIR SETTINGS: see workload.h,
 // compare_trl.py and compare_llama.py.
 #include "bench/bench.h"
@@ -21,6 +22,7 @@
 #include "src/base/jsonl.h"
 #include "src/base/parallel.h"
 #include "src/base/text.h"
+#include "src/model/device.h"
 #include "src/model/torch_compat.h"
 
 namespace linvox {
@@ -125,7 +127,17 @@ int time_all(const std::string& wanted) {
     return 0;
 }
 
-int run_command(const std::vector<std::string>& words) {
+/// Commands that run a model take its device as their last word.
+void take_device(std::vector<std::string>& words) {
+    if (words.empty() || (words[0] != "score" && words[0] != "generate")) return;
+    const std::vector<std::string>& choices = device_choices();
+    if (std::find(choices.begin(), choices.end(), words.back()) == choices.end()) return;
+    configure_device(words.back());
+    words.pop_back();
+}
+
+int run_command(std::vector<std::string> words) {
+    take_device(words);
     if (words.size() == 4 && words[0] == "workload") {
         write_workload(words[1], std::stoll(words[2]), words[3]);
         return 0;

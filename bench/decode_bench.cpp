@@ -13,6 +13,7 @@
 #include "src/base/error.h"
 #include "src/generate/generate.h"
 #include "src/generate/huge_pages.h"
+#include "src/model/device.h"
 #include "src/model/layer_products.h"
 #include "src/model/model_directory.h"
 #include "src/train/reference_cache.h"
@@ -31,8 +32,10 @@ std::vector<double> five_rounds(const Work& work) {
     work();  // warms up
     std::vector<double> seconds;
     for (int round = 0; round < 5; ++round) {
+        wait_for_device();
         const auto start = Clock::now();
         work();
+        wait_for_device();
         seconds.push_back(seconds_since(start));
     }
     return seconds;
@@ -43,16 +46,20 @@ double median(std::vector<double> values) {
     return values[values.size() / 2];
 }
 
-/// The best of five sums over 1 GiB in the pages that decoding has, which does nothing but read. 1e9 bytes/s.
+/// The best of five sums over 1 GiB in the pages that decoding has (4 GiB on a GPU), which do nothing but
+/// read. 1e9 bytes/s.
 double read_bandwidth() {
     const at::NoGradGuard no_grad;
-    at::Tensor gib = at::ones({1 << 28}, at::kFloat);
-    move_to_huge_pages({&gib});
+    const at::Device device = compute_device();
+    at::Tensor ones =
+        at::ones({device.is_cuda() ? 1 << 30 : 1 << 28}, at::TensorOptions(device).dtype(at::kFloat));
+    move_to_huge_pages({&ones});
     double best = 0;
     for (int round = 0; round < 5; ++round) {
+        wait_for_device();
         const auto start = Clock::now();
-        gib.sum().item<float>();
-        best = std::max(best, static_cast<double>(gib.nbytes()) * 1e-9 / seconds_since(start));
+        ones.sum().item<float>();
+        best = std::max(best, static_cast<double>(ones.nbytes()) * 1e-9 / seconds_since(start));
     }
     return best;
 }
@@ -73,7 +80,7 @@ double gigabytes_of(const Decoder& decoder, const PassDtypes& dtypes) {
 }  // namespace
 
 int score_benchmark(const std::filesystem::path& folder, std::int64_t records) {
-    const Decoder decoder = load_model_directory(folder / "model");
+    const Decoder decoder = on_device(load_model_directory(folder / "model"), compute_device());
     std::vector<PreferenceRecord> pairs = read_workload_pairs(folder);
     pairs.resize(std::min(pairs.size(), static_cast<std::size_t>(records)));
     std::vector<SequenceGroup> groups;
@@ -86,7 +93,8 @@ int score_benchmark(const std::filesystem::path& folder, std::int64_t records) {
         score_reference(decoder, groups, ScoreConfig{}, /*token_budget=*/4096, ReferenceDetail::sums);
     });
     const double peak = peak_tflops("f32");
-    fmt::print("{}\n", nlohmann::json{{"records", pairs.size()},
+    fmt::print("{}\n", nlohmann::json{{"device", device_name()},
+                                      {"records", pairs.size()},
                                       {"seconds", seconds},
                                       {"records_per_s", static_cast<double>(pairs.size()) / median(seconds)},
                                       {"peak_tflops", peak},
@@ -133,7 +141,8 @@ int generate_benchmark(const std::filesystem::path& folder, const GenerateBenchm
         decoder, pass_dtypes(decoder, config.bfloat16 ? Compute::bfloat16 : Compute::as_weights));
     const double bandwidth = read_bandwidth(), bound = bandwidth / gigabytes;
     fmt::print("{}\n",
-               nlohmann::json{{"rows", rows},
+               nlohmann::json{{"device", device_name()},
+                              {"rows", rows},
                               {"tokens", tokens},
                               {"precision", settings.precision},
                               {"tokens_per_s", median(steps_per_s) * static_cast<double>(rows)},

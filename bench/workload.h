@@ -38,8 +38,8 @@ std::vector<PreferenceRecord> read_workload_pairs(const std::filesystem::path& f
 /// head over the rows that predict an answer, twice as much again in backward. 1e12 operations.
 double training_tflop(const PreferenceRecord& record, const ModelConfig& model);
 
-/// The device in use in products of 2048 x 2048 matrices (8192 x 8192 on a GPU), "f32" or "bf16", the best of five.
-/// TFLOP/s.
+/// The device in use in products of 2048 x 2048 matrices (8192 x 8192 on a GPU), "f32" or "bf16", the best of
+/// five. TFLOP/s.
 double peak_tflops(const std::string& precision);
 
 struct TrainBenchmark {
@@ -58,8 +58,8 @@ TrainBenchmark parse_train_benchmark(const std::string& json);
 /// starts.
 int train_benchmark(const std::filesystem::path& folder, const TrainBenchmark& settings);
 
-/// The `score` command: log-probabilities of the first `records` pairs, five rounds after a warm-up, beside
-/// the machine's peak_tflops. Prints one JSON object.
+/// The `score` command: log-probabilities of the first `records` pairs on the device in use, five rounds
+/// after a warm-up, beside its peak_tflops. Prints one JSON object.
 int score_benchmark(const std::filesystem::path& folder, std::int64_t records);
 
 struct GenerateBenchmark {
@@ -67,9 +67,9 @@ struct GenerateBenchmark {
     std::string precision = "f32";  // or "bf16"
 };
 
-/// The `generate` command: the most probable `tokens` of `rows` sequences at once, `rounds` times after a
-/// warm-up, beside the steps that the memory's bandwidth allows when every weight is read once a step.
-/// Prompts are of one token. Prints one JSON object, with the ids of the first row.
+/// The `generate` command: the most probable `tokens` of `rows` sequences at once on the device in use,
+/// `rounds` times after a warm-up, beside the steps that its memory's bandwidth allows when every weight is
+/// read once a step. Prompts are of one token. Prints one JSON object, with the ids of the first row.
 int generate_benchmark(const std::filesystem::path& folder, const GenerateBenchmark& settings);
 
 }  // namespace linvox

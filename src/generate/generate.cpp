@@ -168,7 +168,7 @@ private:
         std::vector<NewToken> tokens;
         std::vector<std::int64_t> last;
         for (Row& row : rows_) {
-            for (const std::int32_t id : row.pending) tokens.push_back({id, {row.slot, row.fed++}});
+            for (const std::int32_t id : row.pending) tokens.push_back({id, row.slot, row.fed++});
             last.push_back(static_cast<std::int64_t>(tokens.size()) - 1);
         }
         return decoder_.run(tokens, last);

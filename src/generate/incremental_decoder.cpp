@@ -5,7 +5,6 @@
 #include <ATen/ops/cat.h>
 #include <ATen/ops/embedding.h>
 #include <ATen/ops/empty.h>
-#include <ATen/ops/linear.h>
 #include <fmt/format.h>
 
 #include "src/base/error.h"
@@ -20,9 +19,11 @@ namespace {
 
 /// The dtypes of generation: float32 or bfloat16 products and cache.
 PassDtypes generation_dtypes(const Decoder& decoder, Compute compute) {
-    const PassDtypes dtypes = pass_dtypes(decoder, compute);
+    PassDtypes dtypes = pass_dtypes(decoder, compute);
     LINVOX_REQUIRE(dtypes.product != at::kDouble, UserError,
                    "generation computes in float32 or bfloat16; cast the float64 model first");
+    for (at::ScalarType* dtype : {&dtypes.residual, &dtypes.product})
+        if (*dtype == at::kHalf) *dtype = at::kFloat;  // no kernels for it on either device
     return dtypes;
 }
 
@@ -32,11 +33,62 @@ at::Tensor index_tensor(const std::vector<std::int64_t>& values) {
     return tensor;
 }
 
+/// The same decoder with the weights of one layer on the device.
+Decoder with_layer_on(const Decoder& decoder, std::size_t index, at::Device device) {
+    Decoder copy = decoder;
+    const std::string prefix = fmt::format("model.layers.{}.", index);
+    visit_weights(copy, [&](const std::string& name, at::Tensor& weight) {
+        if (name.starts_with(prefix)) weight = on_device(weight.detach(), device);
+    });
+    return copy;
+}
+
+/// Rows [begin, end) of the head and those of the extra ids.
+at::Tensor head_rows(const at::Tensor& head_VD, std::int64_t begin, std::int64_t end,
+                     const std::vector<std::int32_t>& extra_ids) {
+    const at::Tensor range_RD = head_VD.slice(0, begin, end);
+    if (extra_ids.empty()) return range_RD;
+    const at::Tensor extra = on_device(index_tensor({extra_ids.begin(), extra_ids.end()}), head_VD.device());
+    return at::cat({range_RD, head_VD.index_select(0, extra)});
+}
+
 at::Tensor product(const Projections& projections, const at::Tensor& x_TI) {
     const bool plain = projections.weights.size() == 1 && !projections.lora_a.defined() &&
                        projections.weights[0].is_contiguous();
-    if (!plain || !is_few_rows(x_TI.size(0), x_TI.scalar_type())) return project(projections, x_TI);
+    if (!plain || !x_TI.is_cpu() || !is_few_rows(x_TI.size(0), x_TI.scalar_type()))
+        return project(projections, x_TI);
     return few_rows_product(x_TI, projections.weights[0], projections.bias);
+}
+
+/// What a pass reads about its tokens, on the device.
+struct PassInputs {
+    at::Tensor id_T;
+    TokenPlaces places;
+    at::Tensor row_N;
+};
+
+/// One tensor, so that there is one way over the bus.
+PassInputs pass_inputs(const std::vector<NewToken>& tokens, const std::vector<std::int64_t>& rows,
+                       at::Device device) {
+    const std::size_t T = tokens.size();
+    std::vector<std::int64_t> all(3 * T);
+    for (std::size_t t = 0; t < T; ++t) {
+        all[t] = tokens[t].id;
+        all[T + t] = tokens[t].slot;
+        all[2 * T + t] = tokens[t].position;
+    }
+    all.insert(all.end(), rows.begin(), rows.end());
+    const auto count = static_cast<std::int64_t>(T);
+    const auto parts = on_device(index_tensor(all), device)
+                           .split_with_sizes({count, count, count, static_cast<std::int64_t>(rows.size())});
+    return {parts[0], {parts[1], parts[2]}, parts[3]};
+}
+
+/// As float32 on the CPU. A GPU's come over the bus in their own dtype, into memory that it writes by itself.
+at::Tensor host_logits(const at::Tensor& logits_NR) {
+    if (logits_NR.is_cpu()) return logits_NR.to(at::kFloat);
+    at::Tensor host = at::empty(logits_NR.sizes(), logits_NR.options().device(at::kCPU).pinned_memory(true));
+    return host.copy_(logits_NR).to(at::kFloat);
 }
 
 }  // namespace
@@ -44,65 +96,68 @@ at::Tensor product(const Projections& projections, const at::Tensor& x_TI) {
 IncrementalDecoder::IncrementalDecoder(const Decoder& given, std::int64_t slots, std::int64_t positions,
                                        Compute compute, std::int64_t vocab_begin, std::int64_t vocab_end,
                                        const std::vector<std::int32_t>& extra_ids)
-    : epsilon_(given.config.rms_norm_eps), dtypes_(generation_dtypes(given, compute)) {
+    : device_(compute_device()),
+      positions_(positions),
+      epsilon_(given.config.rms_norm_eps),
+      dtypes_(generation_dtypes(given, compute)) {
     const at::NoGradGuard no_grad;
-    const Decoder decoder = on_device(given, at::kCPU);
-    embedding_VD_ = decoder.embedding_VD.detach();
-    first_norm_D_ = decoder.layers[0].input_norm_D.detach().to(dtypes_.residual);
-    at::Tensor head_RD = head_weight(decoder).detach().slice(0, vocab_begin, vocab_end);
-    if (!extra_ids.empty()) {
-        const at::Tensor extra = index_tensor({extra_ids.begin(), extra_ids.end()});
-        head_RD = at::cat({head_RD, head_weight(decoder).detach().index_select(0, extra)});
-    }
-    head_RD_ = head_RD.to(dtypes_.product).contiguous();
-    const Decoder merged = merged_lora(decoder);
-    move_to_huge_pages({&head_RD_});
-    for (std::size_t i = 0; i < decoder.layers.size(); ++i) {
-        layers_.push_back(layer_products(merged, i, dtypes_));
+    embedding_VD_ = on_device(given.embedding_VD.detach(), device_);
+    first_norm_D_ = on_device(given.layers[0].input_norm_D.detach(), device_).to(dtypes_.residual);
+    const at::Tensor head_VD =
+        given.config.tie_word_embeddings ? embedding_VD_ : on_device(given.head_VD.detach(), device_);
+    head_.weights = {head_rows(head_VD, vocab_begin, vocab_end, extra_ids).to(dtypes_.product).contiguous()};
+    move_to_huge_pages({&head_.weights[0]});
+    const Decoder merged = merged_lora(given);
+    for (std::size_t i = 0; i < merged.layers.size(); ++i) {
+        layers_.push_back(layer_products(with_layer_on(merged, i, device_), i, dtypes_));
+        layers_[i].next_norm = on_device(layers_[i].next_norm.detach(), device_);  // the next layer's
         std::vector<at::Tensor*> weights;
         for (Projections* group : {&layers_[i].qkv, &layers_[i].o, &layers_[i].gate_up, &layers_[i].down})
             for (at::Tensor& weight : group->weights) weights.push_back(&weight);
         move_to_huge_pages(weights);
     }
-    cache_ = make_kv_cache(decoder.config, slots, positions, dtypes_.product);
+    if (device_.is_cuda())
+        cache_ = make_gpu_kv_cache(given.config, slots, positions, dtypes_.product);
+    else
+        cache_ = make_kv_cache(given.config, slots, positions, dtypes_.product);
+    for (std::int64_t slot = slots; slot-- > 0;) free_slots_.push_back(slot);
 }
 
 std::int64_t IncrementalDecoder::take_slot() {
-    LINVOX_ASSERT(!cache_.free_slots.empty(), "no free place in the KV cache");
-    const std::int64_t slot = cache_.free_slots.back();
-    cache_.free_slots.pop_back();
+    LINVOX_ASSERT(!free_slots_.empty(), "no free place in the KV cache");
+    const std::int64_t slot = free_slots_.back();
+    free_slots_.pop_back();
     return slot;
 }
 
-void IncrementalDecoder::give_slot(std::int64_t slot) { cache_.free_slots.push_back(slot); }
+void IncrementalDecoder::give_slot(std::int64_t slot) { free_slots_.push_back(slot); }
+
+at::Tensor IncrementalDecoder::attention(std::int64_t index, const at::Tensor& qkv_TW,
+                                         const TokenPlaces& places) {
+    const LayerProducts& layer = layers_[index];
+    if (auto* on_gpu = std::get_if<GpuKvCache>(&cache_))
+        return cached_attention(*on_gpu, index, qkv_TW, {layer.q_norm, layer.k_norm, epsilon_}, places);
+    const at::Tensor normed_TW = layer.q_norm.defined() ? norm_heads(qkv_TW, layer, epsilon_) : qkv_TW;
+    return cached_attention(std::get<KvCache>(cache_), index, normed_TW, places);
+}
 
 at::Tensor IncrementalDecoder::run(const std::vector<NewToken>& tokens,
                                    const std::vector<std::int64_t>& rows) {
     const at::NoGradGuard no_grad;
-    std::vector<std::int64_t> ids;
-    std::vector<TokenPlace> places;
-    for (const NewToken& token : tokens) {
-        ids.push_back(token.id);
-        places.push_back(token.place);
-        LINVOX_ASSERT(token.place.position < cache_.capacity, "position {} of a KV cache of {}",
-                      token.place.position, cache_.capacity);
-    }
-    const at::Tensor embedded = at::embedding(embedding_VD_, index_tensor(ids)).to(dtypes_.product);
+    for (const NewToken& token : tokens)
+        LINVOX_ASSERT(token.position < positions_, "position {} of a KV cache of {}", token.position,
+                      positions_);
+    const PassInputs in = pass_inputs(tokens, rows, device_);
+    const at::Tensor embedded = at::embedding(embedding_VD_, in.id_T).to(dtypes_.product);
     auto [x_TD, y_TD] = residual_norm({}, embedded, first_norm_D_, epsilon_, {});
     for (std::size_t i = 0; i < layers_.size(); ++i) {
         const LayerProducts& layer = layers_[i];
-        at::Tensor qkv_TW = product(layer.qkv, y_TD);
-        if (layer.q_norm.defined()) qkv_TW = norm_heads(qkv_TW, layer, epsilon_);
-        const at::Tensor mixed = cached_attention(cache_, static_cast<std::int64_t>(i), qkv_TW, places);
+        const at::Tensor mixed = attention(static_cast<std::int64_t>(i), product(layer.qkv, y_TD), in.places);
         std::tie(x_TD, y_TD) = residual_norm(x_TD, product(layer.o, mixed), layer.post_norm, epsilon_, {});
-        const at::Tensor mlp_TD = product(layer.down, swiglu(product(layer.gate_up, y_TD)));
+        const at::Tensor mlp_TD = product(layer.down, swiglu_values(product(layer.gate_up, y_TD)));
         std::tie(x_TD, y_TD) = residual_norm(x_TD, mlp_TD, layer.next_norm, epsilon_, {});
     }
-    const at::Tensor last_ND = y_TD.index_select(0, index_tensor(rows));
-    const at::Tensor logits_NR = is_few_rows(last_ND.size(0), dtypes_.product)
-                                     ? few_rows_product(last_ND, head_RD_, {})
-                                     : at::linear(last_ND, head_RD_);
-    return logits_NR.to(at::kFloat);
+    return host_logits(product(head_, y_TD.index_select(0, in.row_N)));
 }
 
 }  // namespace linvox

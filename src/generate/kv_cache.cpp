@@ -135,23 +135,26 @@ struct Attend {
 template <typename T>
 class Layer {
 public:
-    Layer(KvCache& cache, std::int64_t layer, const at::Tensor& qkv, const at::Tensor& out)
+    Layer(KvCache& cache, std::int64_t layer, const at::Tensor& qkv, const at::Tensor& out,
+          const TokenPlaces& places)
         : cache_(cache),
           keys_(cache.keys[layer].mutable_data_ptr<T>()),
           values_(cache.values[layer].mutable_data_ptr<T>()),
           qkv_(qkv.const_data_ptr<T>()),
-          out_(out.mutable_data_ptr<T>()) {}
+          out_(out.mutable_data_ptr<T>()),
+          slot_(places.slot_T.const_data_ptr<std::int64_t>()),
+          position_(places.position_T.const_data_ptr<std::int64_t>()) {}
 
-    HeadJob<T> job(std::int64_t token, const TokenPlace& place, std::int64_t kv_head, float* room) const {
-        const std::int64_t E = cache_.head_dim, half = E / 2;
+    HeadJob<T> job(std::int64_t token, std::int64_t kv_head, float* room) const {
+        const std::int64_t E = cache_.head_dim, half = E / 2, position = position_[token];
         const T* row = qkv_ + token * (cache_.heads + 2 * cache_.kv_heads) * E;
-        const std::int64_t plane = place.slot * cache_.kv_heads + kv_head;
-        HeadJob<T> job{cache_.heads / cache_.kv_heads, E, cache_.value_width, place.position};
+        const std::int64_t plane = slot_[token] * cache_.kv_heads + kv_head;
+        HeadJob<T> job{cache_.heads / cache_.kv_heads, E, cache_.value_width, position};
         job.queries = row + kv_head * job.shared * E;
         job.key = row + (cache_.heads + kv_head) * E;
         job.value = row + (cache_.heads + cache_.kv_heads + kv_head) * E;
-        job.cosine = cache_.cosine.template const_data_ptr<float>() + place.position * half;
-        job.sine = cache_.sine.template const_data_ptr<float>() + place.position * half;
+        job.cosine = cache_.cosine.template const_data_ptr<float>() + position * half;
+        job.sine = cache_.sine.template const_data_ptr<float>() + position * half;
         job.keys = keys_ + plane * cache_.key_stride();
         job.values = values_ + plane * cache_.value_stride();
         job.out = out_ + token * cache_.heads * E + kv_head * job.shared * E;
@@ -169,19 +172,20 @@ private:
     T *keys_, *values_;
     const T* qkv_;
     T* out_;
+    const std::int64_t *slot_, *position_;  // of the tokens
 };
 
 template <typename T>
 void run_layer(KvCache& cache, std::int64_t index, const at::Tensor& qkv, const at::Tensor& out,
-               const std::vector<TokenPlace>& places) {
-    const Layer<T> layer(cache, index, qkv, out);
-    const auto tokens = static_cast<std::int64_t>(places.size());
+               const TokenPlaces& places) {
+    const Layer<T> layer(cache, index, qkv, out, places);
+    const std::int64_t tokens = qkv.size(0);
     // All tokens first: later ones of a slot must find the keys of earlier ones.
     parallel_ranges(tokens, 16, [&](std::int64_t begin, std::int64_t end) {
         std::vector<float> room(layer.room());
         for (std::int64_t token = begin; token < end; ++token)
             for (std::int64_t head = 0; head < cache.kv_heads; ++head) {
-                const HeadJob<T> job = layer.job(token, places[token], head, room.data());
+                const HeadJob<T> job = layer.job(token, head, room.data());
                 dispatch<StoreToken<T>>(&job);
             }
     });
@@ -189,7 +193,7 @@ void run_layer(KvCache& cache, std::int64_t index, const at::Tensor& qkv, const 
         std::vector<float> room(layer.room());
         for (std::int64_t item = begin; item < end; ++item) {
             const std::int64_t token = item / cache.kv_heads;
-            const HeadJob<T> job = layer.job(token, places[token], item % cache.kv_heads, room.data());
+            const HeadJob<T> job = layer.job(token, item % cache.kv_heads, room.data());
             dispatch<Attend<T>>(&job);
         }
     });
@@ -212,12 +216,11 @@ KvCache make_kv_cache(const ModelConfig& config, std::int64_t slots, std::int64_
         cache.values.push_back(at::empty({slots, config.num_kv_heads, cache.value_stride()}, options));
     }
     std::tie(cache.cosine, cache.sine) = rope_tables(config, cache.capacity, at::kFloat);
-    for (std::int64_t slot = slots; slot-- > 0;) cache.free_slots.push_back(slot);
     return cache;
 }
 
 at::Tensor cached_attention(KvCache& cache, std::int64_t layer, const at::Tensor& qkv_TW,
-                            const std::vector<TokenPlace>& places) {
+                            const TokenPlaces& places) {
     at::Tensor out = at::empty({qkv_TW.size(0), cache.heads * cache.head_dim}, qkv_TW.options());
     const at::Tensor qkv = qkv_TW.contiguous();
     if (qkv.scalar_type() == at::kBFloat16)

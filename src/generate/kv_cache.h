@@ -1,5 +1,6 @@
-// Keys and values of the sequences in flight, for CPU decoding, in places (slots) that are handed out and
-// back as sequences come and go. Memory is touched only as far as a slot has been filled.
+// Keys and values of the sequences in flight, for CPU decoding, in places (slots) that the decoder hands out
+// and takes back as sequences come and go. Memory is touched only as far as a slot has been filled. For a
+// GPU: gpu_kv_cache.h.
 //
 // Layout per layer and slot, for products of attention without horizontal sums:
 //   keys    [key head][position / 16][head_dim][16 positions]
@@ -22,7 +23,6 @@ struct KvCache {
     std::int64_t slots = 0, capacity = 0;  // capacity: positions of a slot, a multiple of kBlock
     std::vector<at::Tensor> keys, values;  // per layer [slots, kv_heads, capacity * ...]
     at::Tensor cosine, sine;               // float32 [capacity, head_dim / 2]
-    std::vector<std::int64_t> free_slots;
 
     std::int64_t key_stride() const { return capacity * head_dim; }  // of one key head
     std::int64_t value_stride() const { return capacity * value_width; }
@@ -32,14 +32,14 @@ struct KvCache {
 KvCache make_kv_cache(const ModelConfig& config, std::int64_t slots, std::int64_t positions,
                       at::ScalarType dtype);
 
-/// One new token: the slot it belongs to and its position there.
-struct TokenPlace {
-    std::int64_t slot = 0, position = 0;
+/// Of the new tokens: the slots they belong to and their positions there, int64 [T].
+struct TokenPlaces {
+    at::Tensor slot_T, position_T;
 };
 
 /// Stores the keys and values of the new tokens of one layer, then lets each token's queries attend to its
 /// slot up to its own position. qkv_TW holds queries, keys and values before rotation; gives [T, Q].
 at::Tensor cached_attention(KvCache& cache, std::int64_t layer, const at::Tensor& qkv_TW,
-                            const std::vector<TokenPlace>& places);
+                            const TokenPlaces& places);
 
 }  // namespace linvox

@@ -51,8 +51,9 @@ void wait_for_device() {
 }
 
 at::Tensor on_device(const at::Tensor& tensor, at::Device device) {
-    // From pageable memory the driver stages the bytes before it returns, so that the source may go.
-    return tensor.to(device, /*non_blocking=*/true, /*copy=*/false);
+    // From pageable memory the driver stages the bytes before it returns, so that the source may go. Home they
+    // are waited for: the host does not know when they have come.
+    return tensor.to(device, /*non_blocking=*/!device.is_cpu(), /*copy=*/false);
 }
 
 Decoder on_device(const Decoder& decoder, at::Device device) {

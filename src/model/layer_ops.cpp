@@ -63,23 +63,27 @@ struct NormSettings : torch::CustomClassHolder {
 };
 
 struct ResidualNormFunction : Function<ResidualNormFunction> {
+    /// x_new, y and inverse_rms of contiguous tensors. An undefined x is 0.
+    static NormTensors values(const at::Tensor& x, const at::Tensor& branch, const at::Tensor& weight,
+                              const NormSettings& settings) {
+        NormTensors job{settings.epsilon, settings.dropout, x, branch, weight};
+        job.x_new = at::empty(branch.sizes(), weight.options());
+        job.y = at::empty_like(branch);
+        job.inverse_rms =
+            at::empty({branch.size(0)}, weight.options().dtype(arithmetic_type(weight.scalar_type())));
+        branch.is_cuda() ? gpu_residual_norm_forward(job) : cpu_forward(job);
+        return job;
+    }
+
     static variable_list forward(AutogradContext* context, const std::optional<at::Tensor>& x,
                                  const at::Tensor& branch, const at::Tensor& weight,
                                  const c10::intrusive_ptr<NormSettings>& settings) {
-        const std::int64_t rows = branch.size(0);
-        at::Tensor x_new = at::empty(branch.sizes(), weight.options()), y = at::empty_like(branch);
-        at::Tensor inverse_rms =
-            at::empty({rows}, weight.options().dtype(arithmetic_type(weight.scalar_type())));
-        NormTensors job{settings->epsilon, settings->dropout, x.value_or(at::Tensor()), branch, weight};
-        job.x_new = x_new;
-        job.y = y;
-        job.inverse_rms = inverse_rms;
-        branch.is_cuda() ? gpu_residual_norm_forward(job) : cpu_forward(job);
-        context->save_for_backward({x_new, inverse_rms, weight});
+        const NormTensors job = values(x.value_or(at::Tensor()), branch, weight, *settings);
+        context->save_for_backward({job.x_new, job.inverse_rms, weight});
         context->saved_data["settings"] = c10::IValue::make_capsule(settings);
         context->saved_data["has_x"] = x.has_value();
         context->saved_data["branch_dtype"] = static_cast<std::int64_t>(branch.scalar_type());
-        return {x_new, y};
+        return {job.x_new, job.y};
     }
 
     static variable_list backward(AutogradContext* context, variable_list grads) {
@@ -281,8 +285,12 @@ std::pair<at::Tensor, at::Tensor> residual_norm(const at::Tensor& x_TD, const at
         settings->dropout = dropout_key(dropout.probability, dropout.seed, dropout.place);
     std::optional<at::Tensor> x;
     if (x_TD.defined()) x = x_TD.contiguous();
-    const variable_list outputs =
-        ResidualNormFunction::apply(x, branch_TD.contiguous(), weight_D.contiguous(), settings);
+    const at::Tensor branch = branch_TD.contiguous(), weight = weight_D.contiguous();
+    if (!at::GradMode::is_enabled()) {  // decoding calls this often: no node of a graph
+        const NormTensors job = ResidualNormFunction::values(x.value_or(at::Tensor()), branch, weight, *settings);
+        return {job.x_new, job.y};
+    }
+    const variable_list outputs = ResidualNormFunction::apply(x, branch, weight, settings);
     return {outputs[0], outputs[1]};
 }
 
