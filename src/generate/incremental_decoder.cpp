@@ -57,7 +57,8 @@ at::Tensor product(const Projections& projections, const at::Tensor& x_TI) {
                        projections.weights[0].is_contiguous();
     if (!plain || !x_TI.is_cpu() || !is_few_rows(x_TI.size(0), x_TI.scalar_type()))
         return project(projections, x_TI);
-    return few_rows_product(x_TI, projections.weights[0], projections.bias);
+    return few_rows_product(x_TI, projections.weights[0],
+                            projections.biases.empty() ? at::Tensor() : projections.biases[0]);
 }
 
 /// What a pass reads about its tokens, on the device.

@@ -20,7 +20,7 @@ namespace {
 
 using enum LossOption;
 
-/// Values and weights per pair under a name.
+/// Values and weights per pair under a name; the sums leave the device together.
 class MeterList {
 public:
     explicit MeterList(at::Tensor pair_weight_B) : pair_weight_B_(std::move(pair_weight_B)) {}
@@ -33,9 +33,15 @@ public:
     }
     const at::Tensor& pair_weight() const { return pair_weight_B_; }
 
-    PairSums sums() const {
+    std::vector<LossMeter> sums() const {
         const at::Tensor weight_KB = at::stack(weight_);
-        return {names_, at::stack({(at::stack(value_) * weight_KB).sum(1), weight_KB.sum(1)})};
+        const at::Tensor sums_2K =
+            at::stack({(at::stack(value_) * weight_KB).sum(1), weight_KB.sum(1)}).to(at::kCPU).contiguous();
+        const double* sum = sums_2K.const_data_ptr<double>();
+        std::vector<LossMeter> meters;
+        for (std::size_t k = 0; k < names_.size(); ++k)
+            meters.push_back({names_[k], sum[k], sum[names_.size() + k]});
+        return meters;
     }
 
 private:
@@ -146,16 +152,6 @@ PairPush pair_push(const PairScores& scores, const PairExtras& extras, const Los
 std::vector<LossMeter> pair_metrics(const PairScores& scores, const PairExtras& extras,
                                     const LossConfig& config, const LossState& state,
                                     const PreferenceLoss& loss, const at::Tensor& pair_weight_B) {
-    const auto [names, sums_2K] = pair_sums(scores, extras, config, state, loss, pair_weight_B);
-    const at::Tensor read = sums_2K.to(at::kCPU).contiguous();
-    const double* sum = read.const_data_ptr<double>();
-    std::vector<LossMeter> meters;
-    for (std::size_t k = 0; k < names.size(); ++k) meters.push_back({names[k], sum[k], sum[names.size() + k]});
-    return meters;
-}
-
-PairSums pair_sums(const PairScores& scores, const PairExtras& extras, const LossConfig& config,
-                   const LossState& state, const PreferenceLoss& loss, const at::Tensor& pair_weight_B) {
     const PairPush push = pair_push(scores, extras, config, state);
     const c10::AutoGradMode no_gradient(false);
     const ResolvedTerm main = resolve_loss(config).front();

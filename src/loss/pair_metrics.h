@@ -17,12 +17,6 @@ struct LossMeter {
     double numerator = 0.0, denominator = 0.0;
 };
 
-/// Numerators and denominators of named meters [2, K], float64, still on the device of the scores.
-struct PairSums {
-    std::vector<std::string> names;
-    at::Tensor sums_2K;
-};
-
 /// Meters of one batch, pairs weighted by `pair_weight_B` ([B], undefined: all 1), always in the same order:
 ///   loss/preference, loss/positive, loss/<part> of a mix; logps/{chosen,rejected}; nll_loss (chosen, per
 ///   token); length/{chosen,rejected};
@@ -31,11 +25,7 @@ struct PairSums {
 ///   over pairs); margin/past_target;
 ///   displacement/{chosen,both}; push/{chosen,rejected} = -dL/dx1, +dL/dx2 as normalised in the run.
 /// Names that need a reference are absent without one; rewards without a beta, past_target without
-/// a target margin. Nothing waits for the device; no gradient flows.
-PairSums pair_sums(const PairScores& scores, const PairExtras& extras, const LossConfig& config,
-                   const LossState& state, const PreferenceLoss& loss, const at::Tensor& pair_weight_B = {});
-
-/// The same, read.
+/// a target margin. One transfer from the device; no gradient flows.
 std::vector<LossMeter> pair_metrics(const PairScores& scores, const PairExtras& extras,
                                     const LossConfig& config, const LossState& state,
                                     const PreferenceLoss& loss, const at::Tensor& pair_weight_B = {});

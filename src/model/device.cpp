@@ -8,6 +8,7 @@
 
 #include "src/base/error.h"
 #include "src/model/gpu_module.h"
+#include "src/model/joined_linear.h"
 #include "src/model/torch_compat.h"
 
 namespace linvox {
@@ -51,15 +52,23 @@ void wait_for_device() {
 }
 
 at::Tensor on_device(const at::Tensor& tensor, at::Device device) {
-    // From pageable memory the driver stages the bytes before it returns, so that the source may go. Home they
-    // are waited for: the host does not know when they have come.
-    return tensor.to(device, /*non_blocking=*/!device.is_cpu(), /*copy=*/false);
+    // Only from pinned memory the host goes on at once. Home the bytes are waited for.
+    if (tensor.is_cpu() && device.is_cuda() && tensor.numel() > 0)
+        return tensor.pin_memory().to(device, /*non_blocking=*/true);
+    return tensor.to(device);
 }
 
 Decoder on_device(const Decoder& decoder, at::Device device) {
-    return map_decoder(decoder, [device](const at::Tensor& tensor) {
+    Decoder placed = map_decoder(decoder, [device](const at::Tensor& tensor) {
         return tensor.device() == device ? tensor : tensor.detach().to(device);
     });
+    if (!device.is_cuda()) return placed;
+    for (DecoderLayer& layer : placed.layers) {
+        lay_together({&layer.q_weight_QD, &layer.k_weight_KD, &layer.v_weight_KD});
+        lay_together({&layer.q_bias_Q, &layer.k_bias_K, &layer.v_bias_K});
+        lay_together({&layer.gate_weight_FD, &layer.up_weight_FD});
+    }
+    return placed;
 }
 
 }  // namespace linvox

@@ -27,7 +27,8 @@ void wait_for_device();
 /// device does next, and nothing waits.
 at::Tensor on_device(const at::Tensor& tensor, at::Device device);
 
-/// The decoder with all its tensors on the device, an adapter's too; it shares what is there already.
+/// The decoder with all its tensors on the device, an adapter's too; it shares what is there already. On a GPU
+/// matrices that are multiplied together lie together (joined_linear.h).
 Decoder on_device(const Decoder& decoder, at::Device device);
 
 }  // namespace linvox

@@ -16,7 +16,7 @@ namespace {
 
 constexpr std::int64_t kNormThreads = 512;  // at most: gpu_kernels.cu
 constexpr std::int64_t kNormParts = 4;      // at most, of a row per thread
-constexpr std::int64_t kNormBlocks = 2112;  // of backward, on any GPU: sums in one order
+constexpr std::int64_t kNormBlocks = 1056;  // of backward, on any GPU: sums in one order
 constexpr unsigned kRowThreads = 256;
 
 /// How many values a thread reads at once: 1 where a row does not divide, or a tensor lies askew.

@@ -8,11 +8,18 @@
 
 namespace linvox {
 
-/// x times the transposed matrices, results side by side: [T, I] and matrices [O, I] to [T, all O], plus
-/// `bias` [all O] where it is defined. Matrices of another dtype than x are cast where they are multiplied,
-/// in forward and again in backward; gradients come in the matrices' own dtype.
+/// x times the transposed matrices, results side by side: [T, I] and matrices [O, I] to [T, all O], plus biases
+/// [O], one each or joined ones (none where the first is undefined). What has another dtype than x is cast where it
+/// is multiplied, in forward and again in backward; gradients come in the parameters' own dtypes.
 at::Tensor joined_linear(const at::Tensor& x_TI, const std::vector<at::Tensor>& weights_OI,
-                         const at::Tensor& bias_O = {});
+                         at::TensorList biases_O = {});
+
+/// Matrices or vectors one below the other in one dtype, without gradient. A view where they lie so in memory
+/// already (lay_together) and have the dtype, else a copy.
+at::Tensor joined_rows(at::TensorList parts, at::ScalarType dtype);
+
+/// Moves the parts one below the other in memory, as leaves of one dtype, where they do not lie so already.
+void lay_together(const std::vector<at::Tensor*>& parts);
 
 /// joined_linear(swiglu(gate_up), {weight}); backward keeps gate_up [T, 2 F] and not swiglu's result. Only
 /// where has_swiglu_kernels(gate_up).

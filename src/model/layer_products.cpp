@@ -72,11 +72,14 @@ Projections joined(const std::vector<Part>& parts, const std::vector<at::Tensor>
     Projections projections;
     std::vector<at::Tensor> weights;
     for (const Part& part : parts) weights.push_back(*part.weight);
-    if (at::GradMode::is_enabled())
+    const bool biased = !biases.empty() && biases[0].defined();
+    if (at::GradMode::is_enabled()) {
         projections.weights = weights;
-    else
-        projections.weights = {(weights.size() > 1 ? at::cat(weights) : weights[0]).to(dtypes.product)};
-    if (!biases.empty() && biases[0].defined()) projections.bias = at::cat(biases).to(dtypes.product);
+        if (biased) projections.biases = biases;
+    } else {
+        projections.weights = {joined_rows(weights, dtypes.product)};
+        if (biased) projections.biases = {joined_rows(biases, dtypes.product)};
+    }
     if (lora) add_adapters(projections, parts, lora->config.scale(), dtypes);
     return projections;
 }
@@ -106,7 +109,7 @@ template <typename AnyLayer, typename Visit>
 void walk_products(AnyLayer& layer, const Visit& visit) {
     for (auto* group : {&layer.qkv, &layer.o, &layer.gate_up, &layer.down}) {
         for (auto& weight : group->weights) visit(weight);
-        visit(group->bias);
+        for (auto& bias : group->biases) visit(bias);
         visit(group->lora_a);
         for (auto& b : group->lora_b) visit(b);
         visit(group->gain);
@@ -130,13 +133,14 @@ PassDtypes pass_dtypes(const Decoder& decoder, Compute compute) {
 }
 
 at::Tensor project(const Projections& projections, const at::Tensor& x_TI, const DropoutSite& dropout) {
-    const at::Tensor y_TO = joined_linear(x_TI, projections.weights, projections.bias);
+    const at::Tensor y_TO = joined_linear(x_TI, projections.weights, projections.biases);
     at::Tensor low_TO;
     if (projections.lora_a.defined())
         low_TO = adapter_output(projections, x_TI, dropout).to(y_TO.scalar_type());
     if (projections.gain.defined()) {
         // Added to the base's result, as in PEFT: a gain of 1 changes no bit, however the bias rounds.
-        const at::Tensor bare_TO = projections.bias.defined() ? y_TO - projections.bias : y_TO;
+        const at::Tensor bare_TO =
+            projections.biases.empty() ? y_TO : y_TO - at::cat(projections.biases).to(y_TO.scalar_type());
         return y_TO + (bare_TO * (projections.gain - 1) + low_TO * projections.gain);
     }
     return low_TO.defined() ? y_TO + low_TO : y_TO;

@@ -22,7 +22,7 @@ PassDtypes pass_dtypes(const Decoder& decoder, Compute compute);
 /// Matrices with one input, whose results stand side by side; and their adapters (lora_weights.h).
 struct Projections {
     std::vector<at::Tensor> weights;        // [O, I]: a joined and cast one, or with gradients one each
-    at::Tensor bias;                        // joined; undefined without
+    std::vector<at::Tensor> biases;         // [O], likewise; none without
     at::Tensor lora_a;                      // [all R, I] of the adapted ones; undefined without an adapter
     std::vector<at::Tensor> lora_b;         // [O, R] times the scale, one each; undefined: not adapted
     std::vector<std::int64_t> lora_widths;  // O of each

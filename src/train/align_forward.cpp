@@ -6,6 +6,7 @@
 
 #include <utility>
 
+#include "src/loss/inputs.h"
 #include "src/loss/pair_metrics.h"
 #include "src/model/device.h"
 
@@ -28,6 +29,39 @@ std::vector<MeterValues> curve_values(const PairScores& scores) {
     add("chosen", scores.policy_chosen, scores.reference_chosen, scores.chosen_tokens);
     add("rejected", scores.policy_rejected, scores.reference_rejected, scores.rejected_tokens);
     return values;
+}
+
+// Numbers of a batch on the host, without their graph; from a GPU they are under way until it is waited for.
+
+at::Tensor at_home(const at::Tensor& tensor) {
+    return tensor.defined() ? tensor.detach().to(at::kCPU, /*non_blocking=*/true) : tensor;
+}
+
+PairScores at_home(PairScores scores) {
+    for (at::Tensor* tensor : {&scores.policy_chosen, &scores.policy_rejected, &scores.reference_chosen,
+                               &scores.reference_rejected, &scores.chosen_tokens, &scores.rejected_tokens})
+        *tensor = at_home(*tensor);
+    return scores;
+}
+
+PairExtras at_home(PairExtras extras) {
+    for (const auto& [name, tensor] : named_extras(extras)) *tensor = at_home(*tensor);
+    return extras;
+}
+
+PreferenceLoss at_home(PreferenceLoss loss) {
+    loss.per_pair_B = at_home(loss.per_pair_B);
+    loss.positive_B = at_home(loss.positive_B);
+    for (LossPart& part : loss.parts) part.per_pair_B = at_home(part.per_pair_B);
+    return loss;
+}
+
+std::vector<PairStatistic> at_home(std::vector<PairStatistic> statistics) {
+    for (PairStatistic& statistic : statistics) {
+        statistic.chosen_B = at_home(statistic.chosen_B);
+        statistic.rejected_B = at_home(statistic.rejected_B);
+    }
+    return statistics;
 }
 
 }  // namespace
@@ -55,11 +89,13 @@ MicroResult PairForward::operator()(const PairSet& set, const PairBatch& batch, 
                       denominators.weight;
     result.weight = weight_B.sum().item<double>();
     result.per_record = loss.per_pair_B.detach();
-    result.measure = [scored, loss, weight_on_device_B, state, &loss_config = config.loss](MicroResult& into) {
-        PairSums sums = pair_sums(scored.scores, scored.extras, loss_config, state, loss, weight_on_device_B);
-        into.meter_tensors.push_back({std::move(sums.names), sums.sums_2K});
-        into.values = curve_values(scored.scores);
-        for (const PairStatistic& statistic : scored.statistics) {
+    result.measure = [scores = at_home(scored.scores), extras = at_home(scored.extras), loss = at_home(loss),
+                      statistics = at_home(scored.statistics), weight_B, state,
+                      &loss_config = config.loss](MicroResult& into) {
+        for (const LossMeter& meter : pair_metrics(scores, extras, loss_config, state, loss, weight_B))
+            into.meters.push_back({meter.name, meter.numerator, meter.denominator});
+        into.values = curve_values(scores);
+        for (const PairStatistic& statistic : statistics) {
             into.values.push_back({statistic.name + "/chosen", statistic.chosen_B});
             into.values.push_back({statistic.name + "/rejected", statistic.rejected_B});
         }

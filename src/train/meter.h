@@ -18,12 +18,6 @@ struct Meter {
     double count = 0.0;
 };
 
-/// Meters whose sums and counts [2, K], float64, are still on their device.
-struct MeterTensor {
-    std::vector<std::string> names;
-    at::Tensor sums_2K;
-};
-
 /// A quantity per pair or answer; read as NAME (mean), NAME_p10, NAME_p50 and NAME_p90.
 struct MeterValues {
     std::string name;
@@ -37,27 +31,31 @@ struct MicroResult {
     std::vector<Meter> meters;
     std::vector<MeterValues> values;
     at::Tensor per_record;  // [records], detached: finite, or the record to blame; may be undefined
-    std::vector<MeterTensor> meter_tensors;
-    /// Adds more of these; called once the backward pass is on its way, so that a GPU does not wait for numbers
-    /// that only the log reads. May be empty.
+    /// Adds more meters and values from numbers that are on their way to the host; called when they have come, so
+    /// that a GPU does not wait for what only the log reads. May be empty.
     std::function<void(MicroResult&)> measure;
 };
 
 /// Meters of one step, added over its micro-batches.
 class MeterSum {
 public:
-    void add(MicroResult result);
+    void add(const MicroResult& result);
 
-    /// "loss" (sum of loss_sum / sum of weight), every meter that has a count, and the values' mean and
-    /// percentiles. `also` (0-dim) are read in the same transfer.
+    /// "loss" (sum of loss_sum / sum of weight) and `also` (0-dim), in one transfer: the wait of a step.
+    std::map<std::string, double> read_loss(const std::map<std::string, at::Tensor>& also = {}) const;
+    /// Every meter that has a count, and the values' mean and percentiles; after read_loss.
+    std::map<std::string, double> read_meters() const;
+    /// All of these.
     std::map<std::string, double> read(const std::map<std::string, at::Tensor>& also = {}) const;
     double weight() const { return weight_; }
 
 private:
+    void add_measured(const MicroResult& result);
+
     at::Tensor loss_sum_;
     double weight_ = 0.0;
     std::map<std::string, Meter> meters_;
-    std::vector<MeterTensor> meter_tensors_;
+    std::vector<std::function<void(MicroResult&)>> measures_;
     std::map<std::string, std::vector<at::Tensor>> values_;
 };
 

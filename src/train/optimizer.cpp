@@ -42,7 +42,6 @@ void load_into(const at::Tensor& like, const TensorMap& state, const std::string
 
 /// L2 norm of a bfloat16 tensor in float32, without a float32 copy of all of it.
 at::Tensor norm_of_narrow(const at::Tensor& grad) {
-    if (grad.is_cuda()) return at::linalg_vector_norm(grad, 2, {}, false, at::kFloat);  // widens as it reads
     constexpr std::int64_t kChunk = 1 << 20;
     const at::Tensor flat = grad.contiguous().view({-1});
     std::vector<at::Tensor> parts;
@@ -50,6 +49,15 @@ at::Tensor norm_of_narrow(const at::Tensor& grad) {
         parts.push_back(at::linalg_vector_norm(
             flat.slice(0, begin, std::min(begin + kChunk, flat.size(0))).to(at::kFloat), 2));
     return at::linalg_vector_norm(at::stack(parts), 2);
+}
+
+/// Of each, on one device, float32.
+std::vector<at::Tensor> norms_of_narrow(const std::vector<at::Tensor>& grads) {
+    if (grads.empty()) return {};
+    if (grads[0].is_cuda()) return at::_foreach_norm(grads, 2, at::kFloat);  // widens as it reads
+    std::vector<at::Tensor> norms;
+    for (const at::Tensor& grad : grads) norms.push_back(norm_of_narrow(grad));
+    return norms;
 }
 
 }  // namespace
@@ -97,17 +105,13 @@ AdamW::AdamW(std::vector<TrainedParameter> parameters, const AdamWConfig& config
 
 at::Tensor AdamW::clip_grad_norm(double max_norm, double divisor) {
     const at::NoGradGuard no_grad;
-    std::vector<at::Tensor> grads, norms;
+    std::vector<at::Tensor> grads, narrow;
     for (const TrainedParameter& parameter : parameters_) {
         const at::Tensor& grad = parameter.value.grad();
-        if (!grad.defined()) continue;
-        if (grad.scalar_type() == at::kBFloat16)
-            norms.push_back(norm_of_narrow(grad));
-        else
-            grads.push_back(grad);
+        if (grad.defined()) (grad.scalar_type() == at::kBFloat16 ? narrow : grads).push_back(grad);
     }
-    LINVOX_ASSERT(!grads.empty() || !norms.empty(), "clip_grad_norm before any backward pass");
-    const bool any_narrow = !norms.empty();
+    LINVOX_ASSERT(!grads.empty() || !narrow.empty(), "clip_grad_norm before any backward pass");
+    std::vector<at::Tensor> norms = norms_of_narrow(narrow);
     if (!grads.empty())
         for (const at::Tensor& norm : at::_foreach_norm(grads, 2)) norms.push_back(norm);
     const at::Tensor norm = at::linalg_vector_norm(at::stack(norms), 2) / divisor;
@@ -116,7 +120,7 @@ at::Tensor AdamW::clip_grad_norm(double max_norm, double divisor) {
     if (max_norm > 0) factor = (max_norm / (norm + 1e-6)).clamp_max(1.0) / divisor;
     // One pass over the gradients for both factors.
     if (!grads.empty() && (max_norm > 0 || divisor != 1.0)) at::_foreach_mul_(grads, factor);
-    if (any_narrow) narrow_scale_ = factor;
+    if (!narrow.empty()) narrow_scale_ = factor;
     return norm;
 }
 

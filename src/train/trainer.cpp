@@ -92,10 +92,10 @@ private:
         optimiser_.zero_grad();
         const std::int64_t micros = task_.micro_count(at_.index_in_epoch);
         for (std::int64_t micro = 0; micro < micros; ++micro) {
-            MicroResult result = task_.forward(at_.index_in_epoch, micro, at_.step);
+            const MicroResult result = task_.forward(at_.index_in_epoch, micro, at_.step);
             result.loss_sum.backward();
+            sums.meters.add(result);
             sums.per_record.push_back(result.per_record);
-            sums.meters.add(std::move(result));
         }
         return sums;
     }
@@ -126,12 +126,13 @@ private:
         const auto [meters, per_record] = accumulate_in_memory();
         // Gradients of sums, divided once: 1 x 8 and 8 x 1 agree.
         const at::Tensor norm = optimiser_.clip_grad_norm(config_.optimiser.clip_norm, meters.weight());
-        std::map<std::string, double> values = meters.read({{"grad_norm", norm}});
+        std::map<std::string, double> values = meters.read_loss({{"grad_norm", norm}});
         if (!std::isfinite(values["loss"]) || !std::isfinite(values["grad_norm"]))
             throw_not_finite(values["loss"], values["grad_norm"], per_record);
         const double rate = config_.optimiser.learning_rate *
                             schedule_factor(config_.schedule, at_.step, config_.total_steps);
         optimiser_.step(rate);
+        values.merge(meters.read_meters());  // while a GPU updates the weights
         values["learning_rate"] = rate;
         if (task_.after_step) task_.after_step();
         update_ema();

@@ -154,6 +154,7 @@ TEST_F(Cache, SomethingElseIsNotOverwritten) {
 }
 
 TEST_F(Cache, AStopRequestLosesNothing) {
+    GTEST_FLAG_SET(death_test_style, "threadsafe");  // a fork cannot go on with its parent's GPU
     EXPECT_EXIT(
         {
             request_stop();
