@@ -19,11 +19,9 @@ namespace {
 
 /// The dtypes of generation: float32 or bfloat16 products and cache.
 PassDtypes generation_dtypes(const Decoder& decoder, Compute compute) {
-    PassDtypes dtypes = pass_dtypes(decoder, compute);
+    const PassDtypes dtypes = pass_dtypes(decoder, compute);
     LINVOX_REQUIRE(dtypes.product != at::kDouble, UserError,
                    "generation computes in float32 or bfloat16; cast the float64 model first");
-    for (at::ScalarType* dtype : {&dtypes.residual, &dtypes.product})
-        if (*dtype == at::kHalf) *dtype = at::kFloat;  // no kernels for it on either device
     return dtypes;
 }
 

@@ -1,5 +1,5 @@
-// The operations of layer_ops.h composed of ATen operators: for devices and dtypes without kernels, and what the
-// kernels are tested against. Gradients come from autograd.
+// The operations of layer_ops.h composed of ATen operators: for devices and dtypes without kernels, and what
+// the kernels are tested against. Gradients come from autograd.
 #pragma once
 
 #include "src/model/layer_ops.h"

@@ -108,9 +108,9 @@ at::Tensor decoder_hidden(const Decoder& decoder, const PackedBatch& batch, cons
     const auto site = [&](std::uint64_t place) {
         return DropoutSite{options.dropout, options.dropout_seed, place};
     };
-    const at::Tensor embedded_TD =
-        embedding_rows(decoder.embedding_VD, on_device(batch.ids_T, device), options.embedding_gradient_in_place)
-            .to(dtypes.product);
+    const at::Tensor embedded_TD = embedding_rows(decoder.embedding_VD, on_device(batch.ids_T, device),
+                                                  options.embedding_gradient_in_place)
+                                       .to(dtypes.product);
     auto [x_TD, y_TD] = residual_norm({}, embedded_TD, decoder.layers[0].input_norm_D.to(dtypes.residual),
                                       config.rms_norm_eps, site(0));
     for (std::size_t i = 0; i < decoder.layers.size(); ++i) {

@@ -36,10 +36,11 @@ const std::vector<std::string>& device_choices() {
 }
 
 void configure_device(const std::string& choice) {
-    LINVOX_REQUIRE(choice != "cuda" || at::hasCUDA(), UserError,
-                   "device 'cuda': LibTorch {}; set the device to cpu, or build with a CUDA build of LibTorch on a "
-                   "machine with an NVIDIA GPU and its driver (LINVOX_TORCH names the folder)",
-                   is_cuda_build() ? "sees no GPU" : "is a build for CPUs only");
+    LINVOX_REQUIRE(
+        choice != "cuda" || at::hasCUDA(), UserError,
+        "device 'cuda': LibTorch {}; set the device to cpu, or build with a CUDA build of LibTorch on a "
+        "machine with an NVIDIA GPU and its driver (LINVOX_TORCH names the folder)",
+        is_cuda_build() ? "sees no GPU" : "is a build for CPUs only");
     chosen_device() = resolved(choice);
 }
 

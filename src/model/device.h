@@ -13,8 +13,8 @@ namespace linvox {
 /// What configure_device takes: auto, cpu, cuda.
 const std::vector<std::string>& device_choices();
 
-/// auto, which is what holds before any call: the first CUDA GPU that LibTorch sees, else the CPU. UserError for
-/// "cuda" where there is none, saying why. On a GPU LibTorch is asked for deterministic algorithms.
+/// auto, which is what holds before any call: the first CUDA GPU that LibTorch sees, else the CPU. UserError
+/// for "cuda" where there is none, saying why. On a GPU LibTorch is asked for deterministic algorithms.
 void configure_device(const std::string& choice);
 at::Device compute_device();
 
@@ -27,8 +27,8 @@ void wait_for_device();
 /// device does next, and nothing waits.
 at::Tensor on_device(const at::Tensor& tensor, at::Device device);
 
-/// The decoder with all its tensors on the device, an adapter's too; it shares what is there already. On a GPU
-/// matrices that are multiplied together lie together (joined_linear.h).
+/// The decoder with all its tensors on the device, an adapter's too; it shares what is there already. On a
+/// GPU matrices that are multiplied together lie together (joined_linear.h).
 Decoder on_device(const Decoder& decoder, at::Device device);
 
 }  // namespace linvox

@@ -12,7 +12,7 @@
 
 #include "src/model/device.h"
 #include "src/model/gpu_types.h"
-#include "src/model/layer_ops.h"
+#include "src/model/plan_holder.h"
 
 namespace linvox {
 namespace {
@@ -44,10 +44,11 @@ Turned turn(const at::Tensor& qkv_TW, const AttentionPlan& plan) {
     Turned turned{at::empty({tokens, plan.heads, plan.head_dim}, qkv_TW.options()),
                   at::empty({keys, plan.kv_heads, plan.head_dim}, qkv_TW.options()),
                   at::empty({keys, plan.kv_heads, plan.head_dim}, qkv_TW.options())};
-    decoder_kernels().launch(fmt::format("rotate_gather<{}, {}>", gpu_type(qkv_TW), pack_of(plan)), tokens + keys, kThreads,
-                             gpu_pointer(qkv_TW), gpu_pointer(plan.position_T), gpu_pointer(plan.cosine_PH),
-                             gpu_pointer(plan.sine_PH), gpu_pointer(gathering.row_K), gpu_pointer(turned.q),
-                             gpu_pointer(turned.k), gpu_pointer(turned.v), tokens, static_cast<int>(plan.heads),
+    decoder_kernels().launch(fmt::format("rotate_gather<{}, {}>", gpu_type(qkv_TW), pack_of(plan)),
+                             tokens + keys, kThreads, gpu_pointer(qkv_TW), gpu_pointer(plan.position_T),
+                             gpu_pointer(plan.cosine_PH), gpu_pointer(plan.sine_PH),
+                             gpu_pointer(gathering.row_K), gpu_pointer(turned.q), gpu_pointer(turned.k),
+                             gpu_pointer(turned.v), tokens, static_cast<int>(plan.heads),
                              static_cast<int>(plan.kv_heads), static_cast<int>(plan.head_dim));
     return turned;
 }
@@ -57,19 +58,14 @@ at::Tensor turn_back(const Turned& grad, const AttentionPlan& plan) {
     const std::int64_t tokens = grad.q.size(0);
     at::Tensor grad_qkv =
         at::empty({tokens, (plan.heads + 2 * plan.kv_heads) * plan.head_dim}, grad.q.options());
-    decoder_kernels().launch(fmt::format("rotate_gather_backward<{}, {}>", gpu_type(grad_qkv), pack_of(plan)), tokens, kThreads,
-                             gpu_pointer(grad.q), gpu_pointer(grad.k), gpu_pointer(grad.v),
-                             gpu_pointer(plan.position_T), gpu_pointer(plan.cosine_PH), gpu_pointer(plan.sine_PH),
-                             gpu_pointer(gathering.copy_begin_T1), gpu_pointer(gathering.copy_K),
-                             gpu_pointer(grad_qkv), static_cast<int>(plan.heads), static_cast<int>(plan.kv_heads),
-                             static_cast<int>(plan.head_dim));
+    decoder_kernels().launch(
+        fmt::format("rotate_gather_backward<{}, {}>", gpu_type(grad_qkv), pack_of(plan)), tokens, kThreads,
+        gpu_pointer(grad.q), gpu_pointer(grad.k), gpu_pointer(grad.v), gpu_pointer(plan.position_T),
+        gpu_pointer(plan.cosine_PH), gpu_pointer(plan.sine_PH), gpu_pointer(gathering.copy_begin_T1),
+        gpu_pointer(gathering.copy_K), gpu_pointer(grad_qkv), static_cast<int>(plan.heads),
+        static_cast<int>(plan.kv_heads), static_cast<int>(plan.head_dim));
     return grad_qkv;
 }
-
-struct PlanCapsule : torch::CustomClassHolder {
-    explicit PlanCapsule(std::shared_ptr<const AttentionPlan> held) : plan(std::move(held)) {}
-    std::shared_ptr<const AttentionPlan> plan;
-};
 
 /// Flash attention adds the queries' gradients in any order unless it must not; asked to warn only, as
 /// configure_device asks, it takes the liberty.
@@ -83,8 +79,8 @@ public:
 
 struct FlashFunction : torch::autograd::Function<FlashFunction> {
     static at::Tensor forward(AutogradContext* context, const at::Tensor& qkv,
-                              const c10::intrusive_ptr<PlanCapsule>& capsule) {
-        const AttentionPlan& plan = *capsule->plan;
+                              const c10::intrusive_ptr<PlanHolder>& holder) {
+        const AttentionPlan& plan = *holder->plan;
         const KeyGathering& gathering = *plan.gathering;
         const Turned turned = turn(qkv, plan);
         // Causal, the last query beside the last key: a branch sees its whole prompt.
@@ -93,21 +89,21 @@ struct FlashFunction : torch::autograd::Function<FlashFunction> {
             gathering.longest_query, gathering.longest_key, /*dropout_p=*/0.0, /*is_causal=*/true,
             /*return_debug_mask=*/false);
         context->save_for_backward({turned.q, turned.k, turned.v, out, log_sum_exp, random, unused});
-        context->saved_data["plan"] = c10::IValue::make_capsule(capsule);
+        context->saved_data["plan"] = c10::IValue::make_capsule(holder);
         return out.view({qkv.size(0), plan.heads * plan.head_dim});
     }
 
     static variable_list backward(AutogradContext* context, variable_list grads) {
         const auto saved = context->get_saved_variables();
-        const auto capsule =
-            c10::static_intrusive_pointer_cast<PlanCapsule>(context->saved_data["plan"].toCapsule());
-        const KeyGathering& gathering = *capsule->plan->gathering;
+        const auto holder =
+            c10::static_intrusive_pointer_cast<PlanHolder>(context->saved_data["plan"].toCapsule());
+        const KeyGathering& gathering = *holder->plan->gathering;
         const InOneOrder in_one_order;
         const auto [grad_q, grad_k, grad_v] = at::_flash_attention_backward(
             grads[0].contiguous().view(saved[0].sizes()), saved[0], saved[1], saved[2], saved[3], saved[4],
             gathering.query_begin_S1, gathering.key_begin_S1, gathering.longest_query, gathering.longest_key,
             /*dropout_p=*/0.0, /*is_causal=*/true, saved[5], saved[6]);
-        return {turn_back({grad_q.contiguous(), grad_k.contiguous(), grad_v.contiguous()}, *capsule->plan),
+        return {turn_back({grad_q.contiguous(), grad_k.contiguous(), grad_v.contiguous()}, *holder->plan),
                 at::Tensor()};
     }
 };
@@ -126,13 +122,15 @@ std::shared_ptr<const KeyGathering> gather_keys(const std::vector<Segment>& segm
         query_begin.push_back(static_cast<std::int32_t>(segment.end));
         key_begin.push_back(static_cast<std::int32_t>(row.size()));
         gathering->longest_query = std::max(gathering->longest_query, segment.end - segment.begin);
-        gathering->longest_key = std::max(gathering->longest_key, static_cast<std::int64_t>(row.size() - before));
+        gathering->longest_key =
+            std::max(gathering->longest_key, static_cast<std::int64_t>(row.size() - before));
     }
     for (const std::int64_t t : row) ++copies[static_cast<std::size_t>(t) + 1];
     for (std::size_t t = 1; t < copies.size(); ++t) copies[t] += copies[t - 1];
     std::vector<std::int64_t> next(copies.begin(), copies.end() - 1), copy(row.size());
     for (std::size_t k = 0; k < row.size(); ++k)
-        copy[static_cast<std::size_t>(next[static_cast<std::size_t>(row[k])]++)] = static_cast<std::int64_t>(k);
+        copy[static_cast<std::size_t>(next[static_cast<std::size_t>(row[k])]++)] =
+            static_cast<std::int64_t>(k);
     gathering->query_begin_S1 = placed(query_begin, device);
     gathering->key_begin_S1 = placed(key_begin, device);
     gathering->row_K = placed(row, device);
@@ -146,7 +144,7 @@ bool has_flash_attention(at::Device device, at::ScalarType product, std::int64_t
 }
 
 at::Tensor flash_attention(const at::Tensor& qkv_TW, const std::shared_ptr<const AttentionPlan>& plan) {
-    return FlashFunction::apply(qkv_TW.contiguous(), c10::make_intrusive<PlanCapsule>(plan));
+    return FlashFunction::apply(qkv_TW.contiguous(), c10::make_intrusive<PlanHolder>(plan));
 }
 
 }  // namespace linvox

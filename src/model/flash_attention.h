@@ -1,6 +1,6 @@
 // packed_attention of layer_ops.h on a CUDA GPU in bfloat16: LibTorch's flash attention over queries
-// and keys of unequal lengths. The keys of a branch are those of its prompt and its own; they are gathered once a
-// layer while they are turned, so that a prompt's rows are computed once and only its keys are copied.
+// and keys of unequal lengths. The keys of a branch are those of its prompt and its own; they are gathered
+// once a layer while they are turned, so that a prompt's rows are computed once and only its keys are copied.
 // T tokens, S segments, K gathered key rows: each segment's prompt and own rows, one segment after the other.
 #pragma once
 

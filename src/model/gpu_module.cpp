@@ -24,10 +24,11 @@ struct Cuda {
     int (*attribute)(int* value, int attribute, int device);
     int (*load_module)(Handle*, const void* image);
     int (*module_function)(Handle*, Handle module, const char* name);
-    int (*launch)(Handle function, unsigned, unsigned, unsigned, unsigned, unsigned, unsigned, unsigned shared,
-                  Handle stream, void** arguments, void** extra);
+    int (*launch)(Handle function, unsigned, unsigned, unsigned, unsigned, unsigned, unsigned,
+                  unsigned shared, Handle stream, void** arguments, void** extra);
     int (*error_text)(int error, const char** text);
-    int (*create_program)(Handle*, const char* source, const char* name, int, const char* const*, const char* const*);
+    int (*create_program)(Handle*, const char* source, const char* name, int, const char* const*,
+                          const char* const*);
     int (*destroy_program)(Handle*);
     int (*add_name)(Handle, const char* expression);
     int (*compile)(Handle, int count, const char* const* options);
@@ -41,16 +42,18 @@ struct Cuda {
 template <typename Function>
 void find(void* library, const char* name, Function& function) {
     function = reinterpret_cast<Function>(dlsym(library, name));
-    LINVOX_REQUIRE(function, UserError,
-                   "the CUDA libraries lack {}: the driver or LibTorch is damaged or too old; compute on the CPU "
-                   "(--device cpu)",
-                   name);
+    LINVOX_REQUIRE(
+        function, UserError,
+        "the CUDA libraries lack {}: the driver or LibTorch is damaged or too old; compute on the CPU "
+        "(--device cpu)",
+        name);
 }
 
 Cuda load_cuda() {
     // LibTorch's stub depends on the driver and on its NVRTC, so that one handle finds both.
     void* library = dlopen("libcaffe2_nvrtc.so", RTLD_NOW | RTLD_GLOBAL);
-    LINVOX_REQUIRE(library, UserError, "cannot load LibTorch's NVRTC: {}; compute on the CPU (--device cpu)", dlerror());
+    LINVOX_REQUIRE(library, UserError, "cannot load LibTorch's NVRTC: {}; compute on the CPU (--device cpu)",
+                   dlerror());
     Cuda cuda{};
     find(library, "cuCtxGetCurrent", cuda.context);
     find(library, "cuCtxSetCurrent", cuda.set_context);
@@ -109,8 +112,8 @@ struct Image {
 
 Image compile(const std::string& source, const std::string& kernel) {
     Cuda::Handle program = nullptr;
-    LINVOX_REQUIRE(cuda().create_program(&program, source.c_str(), "linvox.cu", 0, nullptr, nullptr) == 0, UserError,
-                   "NVRTC does not take the kernels");
+    LINVOX_REQUIRE(cuda().create_program(&program, source.c_str(), "linvox.cu", 0, nullptr, nullptr) == 0,
+                   UserError, "NVRTC does not take the kernels");
     const std::unique_ptr<void, void (*)(void*)> guard(program, [](void* p) { cuda().destroy_program(&p); });
     cuda().add_name(program, kernel.c_str());
     const std::string target = architecture();
@@ -125,8 +128,9 @@ Image compile(const std::string& source, const std::string& kernel) {
     Image image;
     std::size_t size = 0;
     const char* name = nullptr;
-    LINVOX_REQUIRE(cuda().image_size(program, &size) == 0 && cuda().lowered_name(program, kernel.c_str(), &name) == 0,
-                   UserError, "NVRTC has no code of '{}'", kernel);
+    LINVOX_REQUIRE(
+        cuda().image_size(program, &size) == 0 && cuda().lowered_name(program, kernel.c_str(), &name) == 0,
+        UserError, "NVRTC has no code of '{}'", kernel);
     image.bytes.resize(size);
     cuda().image(program, image.bytes.data());
     image.function = name;
@@ -162,9 +166,10 @@ void GpuModule::launch_pointers(const std::string& kernel, std::int64_t blocks, 
                                 void** arguments) const {
     if (blocks == 0) return;
     enter_context();
-    require_done(cuda().launch(compiled_->function(kernel), static_cast<unsigned>(blocks), 1, 1, threads, 1, 1,
-                               /*shared=*/0, /*stream=*/nullptr, arguments, nullptr),
-                 "starting " + kernel);
+    require_done(
+        cuda().launch(compiled_->function(kernel), static_cast<unsigned>(blocks), 1, 1, threads, 1, 1,
+                      /*shared=*/0, /*stream=*/nullptr, arguments, nullptr),
+        "starting " + kernel);
 }
 
 std::string gpu_name() {

@@ -24,7 +24,8 @@ int pack_size(std::int64_t width, std::initializer_list<const at::Tensor*> tenso
     for (const at::Tensor* tensor : tensors) {
         if (!tensor->defined()) continue;
         const auto address = reinterpret_cast<std::uintptr_t>(tensor->const_data_ptr());
-        if (width % most != 0 || address % (static_cast<std::size_t>(most) * tensor->element_size()) != 0) return 1;
+        if (width % most != 0 || address % (static_cast<std::size_t>(most) * tensor->element_size()) != 0)
+            return 1;
     }
     return most;
 }
@@ -78,9 +79,9 @@ at::Tensor gpu_residual_norm_backward(const NormTensors& job) {
         pack_size(width, {&job.x_new, &job.grad_y, &job.grad_x_new, &job.grad_x, &job.grad_branch}));
     decoder_kernels().launch("norm_backward" + shape.arguments, blocks, shape.threads, gpu_pointer(job.x_new),
                              gpu_pointer(job.inverse_rms), gpu_pointer(job.weight), gpu_pointer(job.grad_y),
-                             gpu_pointer(job.grad_x_new), gpu_pointer(job.grad_x), gpu_pointer(job.grad_branch),
-                             gpu_pointer(partial), rows, width, job.dropout.first, job.dropout.second,
-                             job.dropout.threshold);
+                             gpu_pointer(job.grad_x_new), gpu_pointer(job.grad_x),
+                             gpu_pointer(job.grad_branch), gpu_pointer(partial), rows, width,
+                             job.dropout.first, job.dropout.second, job.dropout.threshold);
     return partial.sum(0);
 }
 
@@ -96,8 +97,9 @@ void gpu_swiglu_backward(const at::Tensor& gate_up_TW, const at::Tensor& grad_ou
     const std::int64_t width = grad_out_TF.size(1);
     const int pack = pack_size(width, {&gate_up_TW, &grad_out_TF, &grad_gate_up_TW, &values_TF});
     decoder_kernels().launch(fmt::format("swiglu_backward<{}, {}>", gpu_type(grad_out_TF), pack),
-                             grad_out_TF.size(0), kRowThreads, gpu_pointer(gate_up_TW), gpu_pointer(grad_out_TF),
-                             gpu_pointer(grad_gate_up_TW), gpu_pointer(values_TF), width);
+                             grad_out_TF.size(0), kRowThreads, gpu_pointer(gate_up_TW),
+                             gpu_pointer(grad_out_TF), gpu_pointer(grad_gate_up_TW), gpu_pointer(values_TF),
+                             width);
 }
 
 void gpu_pick_forward(const at::Tensor& logits_NC, const at::Tensor& label_N, const at::Tensor& logprob_N,
@@ -108,13 +110,13 @@ void gpu_pick_forward(const at::Tensor& logits_NC, const at::Tensor& label_N, co
                              gpu_pointer(log_sum_exp_N));
 }
 
-void gpu_pick_backward(const at::Tensor& logits_NC, const at::Tensor& label_N, const at::Tensor& log_sum_exp_N,
-                       const at::Tensor& grad_N, const at::Tensor& grad_NC) {
+void gpu_pick_backward(const at::Tensor& logits_NC, const at::Tensor& label_N,
+                       const at::Tensor& log_sum_exp_N, const at::Tensor& grad_N, const at::Tensor& grad_NC) {
     LINVOX_ASSERT(grad_NC.is_contiguous(), "the gradient of logits must be contiguous");
-    decoder_kernels().launch(fmt::format("pick_backward<{}, {}>", gpu_type(logits_NC), logits_pack(logits_NC)),
-                             logits_NC.size(0), kRowThreads, gpu_pointer(logits_NC), logits_NC.stride(0),
-                             logits_NC.size(1), gpu_pointer(label_N), gpu_pointer(log_sum_exp_N),
-                             gpu_pointer(grad_N), gpu_pointer(grad_NC));
+    decoder_kernels().launch(
+        fmt::format("pick_backward<{}, {}>", gpu_type(logits_NC), logits_pack(logits_NC)), logits_NC.size(0),
+        kRowThreads, gpu_pointer(logits_NC), logits_NC.stride(0), logits_NC.size(1), gpu_pointer(label_N),
+        gpu_pointer(log_sum_exp_N), gpu_pointer(grad_N), gpu_pointer(grad_NC));
 }
 
 }  // namespace linvox

@@ -10,8 +10,8 @@
 
 namespace linvox {
 
-/// Whether there are kernels for a tensor: on a CUDA GPU and of one of the dtypes; and for a norm of such rows,
-/// which must not be wider than 8192 (2048 where 4 does not divide the width).
+/// Whether there are kernels for a tensor: on a CUDA GPU and of one of the dtypes; and for a norm of such
+/// rows, which must not be wider than 8192 (2048 where 4 does not divide the width).
 bool has_gpu_kernels(const at::Tensor& tensor);
 bool has_gpu_norm(const at::Tensor& rows);
 
@@ -20,7 +20,8 @@ struct NormTensors {
     double epsilon = 1e-6;
     DropoutKey dropout;
     at::Tensor x, branch, weight, x_new, y, inverse_rms;  // x may be undefined
-    at::Tensor grad_y, grad_x_new, grad_x, grad_branch;   // backward; grad_x_new and grad_branch may be undefined
+    at::Tensor grad_y, grad_x_new, grad_x,
+        grad_branch;  // backward; grad_x_new and grad_branch may be undefined
 };
 void gpu_residual_norm_forward(const NormTensors& job);
 /// Returns the gradient of the weight, in the arithmetic type.
@@ -35,7 +36,7 @@ void gpu_swiglu_backward(const at::Tensor& gate_up_TW, const at::Tensor& grad_ou
 void gpu_pick_forward(const at::Tensor& logits_NC, const at::Tensor& label_N, const at::Tensor& logprob_N,
                       const at::Tensor& log_sum_exp_N);
 /// The gradient of the logits goes to `grad_NC`, which is contiguous and may be the logits.
-void gpu_pick_backward(const at::Tensor& logits_NC, const at::Tensor& label_N, const at::Tensor& log_sum_exp_N,
-                       const at::Tensor& grad_N, const at::Tensor& grad_NC);
+void gpu_pick_backward(const at::Tensor& logits_NC, const at::Tensor& label_N,
+                       const at::Tensor& log_sum_exp_N, const at::Tensor& grad_N, const at::Tensor& grad_NC);
 
 }  // namespace linvox

@@ -7,10 +7,14 @@ namespace linvox {
 
 const char* gpu_type(const at::Tensor& tensor) {
     switch (tensor.scalar_type()) {
-        case at::kFloat: return "float";
-        case at::kDouble: return "double";
-        case at::kBFloat16: return "bf16";
-        default: throw BugError(std::string("no GPU kernel computes in ") + c10::toString(tensor.scalar_type()));
+        case at::kFloat:
+            return "float";
+        case at::kDouble:
+            return "double";
+        case at::kBFloat16:
+            return "bf16";
+        default:
+            throw BugError(std::string("no GPU kernel computes in ") + c10::toString(tensor.scalar_type()));
     }
 }
 

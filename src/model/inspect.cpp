@@ -23,7 +23,6 @@ namespace {
 namespace fs = std::filesystem;
 using nlohmann::json;
 
-
 /// Facts and problems in the making: a part that fails leaves a sentence and no facts.
 struct Inspection {
     fs::path directory;

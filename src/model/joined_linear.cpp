@@ -108,7 +108,8 @@ struct JoinedLinear : torch::autograd::Function<JoinedLinear> {
     static void add_bias_gradients(variable_list& result, at::TensorList biases, const at::Tensor& grad_TO) {
         at::Tensor sum_O;
         if (any_trained(biases))  // a GPU widens as it adds
-            sum_O = grad_TO.is_cuda() ? at::sum(grad_TO, {0}, false, biases[0].scalar_type()) : grad_TO.sum(0);
+            sum_O =
+                grad_TO.is_cuda() ? at::sum(grad_TO, {0}, false, biases[0].scalar_type()) : grad_TO.sum(0);
         std::int64_t first = 0;
         for (const at::Tensor& bias : biases) {
             const std::int64_t end = first + bias.size(0);
@@ -121,10 +122,11 @@ struct JoinedLinear : torch::autograd::Function<JoinedLinear> {
     }
 };
 
-at::Tensor joined_product(const at::Tensor& given, const std::vector<at::Tensor>& weights, at::TensorList biases,
-                          bool of_swiglu) {
+at::Tensor joined_product(const at::Tensor& given, const std::vector<at::Tensor>& weights,
+                          at::TensorList biases, bool of_swiglu) {
     if (!biases.empty() && !biases[0].defined()) biases = {};
-    if (!at::GradMode::is_enabled()) return product(of_swiglu ? swiglu_values(given) : given, weights, biases);
+    if (!at::GradMode::is_enabled())
+        return product(of_swiglu ? swiglu_values(given) : given, weights, biases);
     std::vector<at::Tensor> parameters = weights;
     parameters.insert(parameters.end(), biases.begin(), biases.end());
     return JoinedLinear::apply(given, of_swiglu, static_cast<std::int64_t>(biases.size()),

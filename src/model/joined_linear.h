@@ -8,9 +8,10 @@
 
 namespace linvox {
 
-/// x times the transposed matrices, results side by side: [T, I] and matrices [O, I] to [T, all O], plus biases
-/// [O], one each or joined ones (none where the first is undefined). What has another dtype than x is cast where it
-/// is multiplied, in forward and again in backward; gradients come in the parameters' own dtypes.
+/// x times the transposed matrices, results side by side: [T, I] and matrices [O, I] to [T, all O], plus
+/// biases [O], one each or joined ones (none where the first is undefined). What has another dtype than x is
+/// cast where it is multiplied, in forward and again in backward; gradients come in the parameters' own
+/// dtypes.
 at::Tensor joined_linear(const at::Tensor& x_TI, const std::vector<at::Tensor>& weights_OI,
                          at::TensorList biases_O = {});
 

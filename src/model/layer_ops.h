@@ -25,8 +25,8 @@ struct AttentionPlan {
     std::int64_t heads = 0, kv_heads = 0, head_dim = 0;
     std::vector<Segment> segments;
     std::vector<AttentionGroup> groups;
-    at::Tensor position_T;          // int64
-    at::Tensor cosine_PH, sine_PH;  // [positions, head_dim / 2], in the arithmetic type
+    at::Tensor position_T;                          // int64
+    at::Tensor cosine_PH, sine_PH;                  // [positions, head_dim / 2], in the arithmetic type
     std::shared_ptr<const KeyGathering> gathering;  // where flash attention computes; else null
 };
 
@@ -47,9 +47,8 @@ at::Tensor packed_attention(const at::Tensor& qkv_TW, const std::shared_ptr<cons
 
 /// silu(first half) * second half of [T, 2 F].
 at::Tensor swiglu(const at::Tensor& gate_up_TW);
-/// Its values, and the gradient of gate_up from that of the result, without a graph. Contiguous tensors, where
-/// there are kernels.
-/// Where `values_TF` is defined, swiglu_gradient fills it with the values too.
+/// Its values, and the gradient of gate_up from that of the result, without a graph. Contiguous tensors,
+/// where there are kernels. Where `values_TF` is defined, swiglu_gradient fills it with the values too.
 bool has_swiglu_kernels(const at::Tensor& gate_up_TW);
 at::Tensor swiglu_values(const at::Tensor& gate_up_TW);
 at::Tensor swiglu_gradient(const at::Tensor& gate_up_TW, const at::Tensor& grad_TF,

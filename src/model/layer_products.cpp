@@ -123,7 +123,7 @@ PassDtypes pass_dtypes(const Decoder& decoder, Compute compute) {
     // Of a projection: an embedding that LoRA trains may be wider than the frozen rest.
     const at::Tensor& weight = decoder.layers[0].q_weight_QD;
     at::ScalarType own = weight.scalar_type();
-    if (own == at::kHalf && weight.is_cpu()) own = at::kFloat;  // no CPU kernels for it
+    if (own == at::kHalf) own = at::kFloat;  // no kernels for it
     // Norms stay wide where matrices are kept narrow (train/decoder_parameters.h).
     const at::ScalarType residual = own == at::kBFloat16 ? decoder.layers[0].input_norm_D.scalar_type() : own;
     if (compute == Compute::as_weights) return {residual, own};

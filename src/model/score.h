@@ -25,7 +25,7 @@ inline constexpr LogitsMemory kGpuLogitsMemory{1LL << 30, 4LL << 30};
 struct ScoreConfig {
     ForwardOptions forward;
     SoftmaxRange softmax;
-    std::int64_t logits_bytes = 0;  // chunk and keep of LogitsMemory; 0: what suits the device
+    std::int64_t logits_bytes = 0;        // chunk and keep of LogitsMemory; 0: what suits the device
     std::int64_t head_chunk_rows = 1024;  // rows of logits at a time in score_tokens.h
     bool keep_hidden = false;             // hand out hidden_ND too, for score_tokens.h
     bool statistics = false;              // hand out HeadStatistics

@@ -64,8 +64,8 @@ void pick(const at::Tensor& logits_NC, const at::Tensor& label_N, at::Tensor log
     });
 }
 
-/// Fills `grad_NC`, which may be the logits, with their gradient: grad * (one_hot - probability); a label may be
-/// no column.
+/// Fills `grad_NC`, which may be the logits, with their gradient: grad * (one_hot - probability); a label may
+/// be no column.
 void pick_backward(const at::Tensor& given_NC, const at::Tensor& label_N, const at::Tensor& log_sum_exp_N,
                    const at::Tensor& grad_N, at::Tensor logits_NC) {
     if (has_gpu_kernels(given_NC))
@@ -283,8 +283,8 @@ struct HeadFunction : torch::autograd::Function<HeadFunction> {
             const at::Tensor head_CD = head_chunk(head_VD, vocab_begin + begin, vocab_begin + end, hidden_ND);
             const bool kept = kept_NR.defined();
             at::Tensor logits_NC = kept ? logits.room(end - begin) : logits(head_CD);
-            pick_backward(kept ? kept_NR.slice(1, begin, end) : logits_NC, begin == 0 ? index_N : index_N - begin, log_sum_exp_N,
-                          grad_N, logits_NC);
+            pick_backward(kept ? kept_NR.slice(1, begin, end) : logits_NC,
+                          begin == 0 ? index_N : index_N - begin, log_sum_exp_N, grad_N, logits_NC);
             logits_NC = logits_NC.to(hidden_ND.scalar_type());
             if (need_hidden) add_product(grad_hidden_ND, logits_NC, head_CD);
             if (need_head)
@@ -311,7 +311,8 @@ at::Tensor head_logprobs(const at::Tensor& hidden_ND, const at::Tensor& head_VD,
     const std::int64_t rows = hidden_ND.size(0);
     const std::int64_t bytes = rows * (vocab_end - vocab_begin) * logit_bytes(hidden_ND);
     const bool keep = at::GradMode::is_enabled() && rows > 0 && bytes <= keep_logits_bytes;
-    return HeadFunction::apply(hidden_ND, head_VD, label_N, vocab_begin, vocab_end, chunk_ids, keep, statistics);
+    return HeadFunction::apply(hidden_ND, head_VD, label_N, vocab_begin, vocab_end, chunk_ids, keep,
+                               statistics);
 }
 
 }  // namespace linvox

@@ -71,11 +71,11 @@ PairScoring pair_scoring(const AlignConfig& config, const AlignData& data);
 
 /// Trains `policy` (float32 weights; matrices become bfloat16 with weights = bf16) in place, or with
 /// lora.rank > 0 lays a fresh adapter over it and trains that: the weights may then be of any dtype and no
-/// bit of them changes. On a GPU (device.h) the weights lie there meanwhile. Runs the gates first (gates.h) unless the run is resumed. train.jsonl values: TRL's
-/// names (loss, grad_norm, learning_rate, rewards/chosen, ...) and ours, with mean and 10/50/90 percentiles
-/// of logps and logratio per token and in sum; eval_ in front of the held-out ones, which also have
-/// grad_norm/{chosen,rejected}, grad/cosine and r_star (push_probe.h). Logratios are to the reference of that
-/// step when it moves.
+/// bit of them changes. On a GPU (device.h) the weights lie there meanwhile. Runs the gates first (gates.h)
+/// unless the run is resumed. train.jsonl values: TRL's names (loss, grad_norm, learning_rate,
+/// rewards/chosen, ...) and ours, with mean and 10/50/90 percentiles of logps and logratio per token and in
+/// sum; eval_ in front of the held-out ones, which also have grad_norm/{chosen,rejected}, grad/cosine and
+/// r_star (push_probe.h). Logratios are to the reference of that step when it moves.
 TrainResult train_align(Decoder& policy, const AlignData& data, const AlignConfig& config,
                         const TrainRun& run);
 

@@ -80,8 +80,8 @@ MicroResult PairForward::operator()(const PairSet& set, const PairBatch& batch, 
                                     const Denominators& denominators) const {
     const ScoredPairs scored = score_pairs(policy, reference, set, batch, scoring);
     const at::Tensor weight_B = pair_weights(batch.pairs);
-    const at::Tensor weight_on_device_B =
-        on_device(weight_B.to(scored.scores.policy_chosen.scalar_type()), scored.scores.policy_chosen.device());
+    const at::Tensor weight_on_device_B = on_device(weight_B.to(scored.scores.policy_chosen.scalar_type()),
+                                                    scored.scores.policy_chosen.device());
     const PreferenceLoss loss = preference_loss(scored.scores, scored.extras, config.loss, state);
     MicroResult result;
     // A share of the step loss; times the step's weight, because the trainer divides by it.

@@ -31,8 +31,8 @@ struct MicroResult {
     std::vector<Meter> meters;
     std::vector<MeterValues> values;
     at::Tensor per_record;  // [records], detached: finite, or the record to blame; may be undefined
-    /// Adds more meters and values from numbers that are on their way to the host; called when they have come, so
-    /// that a GPU does not wait for what only the log reads. May be empty.
+    /// Adds more meters and values from numbers that are on their way to the host; called when they have
+    /// come, so that a GPU does not wait for what only the log reads. May be empty.
     std::function<void(MicroResult&)> measure;
 };
 

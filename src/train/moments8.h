@@ -30,9 +30,9 @@ struct AdamWStep {
 };
 
 /// One update of `value` (contiguous; float32, or bfloat16 rounded by chance) in place. The rounding of an
-/// element depends on its place, `step` and `seed` alone, not on the number of threads; nor on the device, up to
-/// the rounding of a root.
-/// `grad_scale` (float32, 0-dim, on the weight's device) multiplies the gradient first; undefined: 1.
+/// element depends on its place, `step` and `seed` alone, not on the number of threads; nor on the device, up
+/// to the rounding of a root. `grad_scale` (float32, 0-dim, on the weight's device) multiplies the gradient
+/// first; undefined: 1.
 void adamw_step8(const at::Tensor& value, const at::Tensor& grad, const Moments8& moments,
                  const AdamWStep& step, std::uint32_t seed, const at::Tensor& grad_scale = {});
 

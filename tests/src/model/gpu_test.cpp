@@ -11,15 +11,13 @@
 #include "src/model/device.h"
 #include "src/model/flash_attention.h"
 #include "src/model/gpu_row_kernels.h"
-#include "src/model/rope.h"
 #include "src/model/score.h"
 #include "src/model/torch_compat.h"
-#include "tests/src/model/model_fixtures.h"
+#include "tests/src/model/op_fixtures.h"
 
 namespace linvox {
 namespace {
 
-using TensorList = std::vector<at::Tensor>;
 using Function = std::function<TensorList(const TensorList&)>;
 
 class Gpu : public testing::Test {
@@ -29,20 +27,13 @@ protected:
     }
 };
 
-at::Tensor noise(at::IntArrayRef shape, at::ScalarType dtype, std::uint64_t seed) {
-    Rng rng(seed);
-    at::Tensor values = at::empty(shape, at::kDouble);
-    double* first = values.mutable_data_ptr<double>();
-    for (std::int64_t i = 0; i < values.numel(); ++i) first[i] = rng.normal();
-    return values.to(dtype);
-}
-
 /// Outputs and gradients on a device, brought home as float64.
 TensorList computed(const Function& function, const TensorList& inputs, at::Device device) {
     TensorList leaves, home;
     for (const at::Tensor& input : inputs)
-        leaves.push_back(input.defined() ? input.to(device, input.scalar_type(), false, true).requires_grad_(true)
-                                         : input);
+        leaves.push_back(input.defined()
+                             ? input.to(device, input.scalar_type(), false, true).requires_grad_(true)
+                             : input);
     const TensorList outputs = function(leaves);
     at::Tensor loss;
     for (std::size_t i = 0; i < outputs.size(); ++i) {
@@ -58,7 +49,8 @@ TensorList computed(const Function& function, const TensorList& inputs, at::Devi
 }
 
 /// Largest difference over the largest value.
-void expect_close(const TensorList& got, const TensorList& expected, double tolerance, const std::string& what) {
+void expect_close(const TensorList& got, const TensorList& expected, double tolerance,
+                  const std::string& what) {
     ASSERT_EQ(got.size(), expected.size());
     for (std::size_t i = 0; i < got.size(); ++i) {
         ASSERT_EQ(got[i].sizes(), expected[i].sizes()) << what << ", tensor " << i;
@@ -96,8 +88,9 @@ TEST_F(Gpu, ResidualNormEqualsItsComposition) {
                         const auto [x, y] = residual_norm_composite(in[0], in[1], in[2], 1e-6, site);
                         return {x, y};
                     };
-                    expect_close(computed(kernels, inputs, compute_device()), computed(composed, inputs, at::kCPU),
-                                 p.tolerance, fmt::format("width {} dropout {} x {}", width, dropout, has_x));
+                    expect_close(computed(kernels, inputs, compute_device()),
+                                 computed(composed, inputs, at::kCPU), p.tolerance,
+                                 fmt::format("width {} dropout {} x {}", width, dropout, has_x));
                 }
 }
 
@@ -106,30 +99,12 @@ TEST_F(Gpu, SwiGluEqualsItsComposition) {
         for (const std::int64_t width : {256, 4864, 23}) {
             const TensorList inputs{noise({70, 2 * width}, p.branch, 4) * 3.0};
             const Function kernels = [](const TensorList& in) -> TensorList { return {swiglu(in[0])}; };
-            const Function composed = [](const TensorList& in) -> TensorList { return {swiglu_composite(in[0])}; };
+            const Function composed = [](const TensorList& in) -> TensorList {
+                return {swiglu_composite(in[0])};
+            };
             expect_close(computed(kernels, inputs, compute_device()), computed(composed, inputs, at::kCPU),
                          p.tolerance, fmt::format("width {}", width));
         }
-}
-
-std::shared_ptr<const AttentionPlan> plan_of(const PackedBatch& batch, std::int64_t heads, std::int64_t kv_heads,
-                                             std::int64_t head_dim, at::Device device, at::ScalarType product) {
-    ModelConfig config;
-    config.head_dim = head_dim;
-    auto plan = std::make_shared<AttentionPlan>();
-    plan->heads = heads;
-    plan->kv_heads = kv_heads;
-    plan->head_dim = head_dim;
-    plan->segments = batch.segments;
-    plan->groups = attention_groups(batch.segments, batch.tokens());
-    plan->position_T = batch.position_T.to(device);
-    const auto [cosine, sine] =
-        rope_tables(config, 512, product == at::kDouble ? at::kDouble : at::kFloat);
-    plan->cosine_PH = cosine.to(device);
-    plan->sine_PH = sine.to(device);
-    if (has_flash_attention(device, product, head_dim))
-        plan->gathering = gather_keys(batch.segments, batch.tokens(), device);
-    return plan;
 }
 
 TEST_F(Gpu, FlashAttentionOverSharedPromptsEqualsAMaskedProduct) {
@@ -140,11 +115,12 @@ TEST_F(Gpu, FlashAttentionOverSharedPromptsEqualsAMaskedProduct) {
     for (const Shape& s : {Shape{3, 3, 64}, Shape{14, 2, 64}, Shape{6, 1, 128}, Shape{4, 2, 40}}) {
         const TensorList inputs{
             noise({batch.tokens(), (s.heads + 2 * s.kv_heads) * s.head_dim}, at::kBFloat16, 5)};
-        const auto on_gpu =
-            plan_of(batch, s.heads, s.kv_heads, s.head_dim, compute_device(), at::kBFloat16);
+        const auto on_gpu = plan_of(batch, s.heads, s.kv_heads, s.head_dim, compute_device(), at::kBFloat16);
         const auto exact = plan_of(batch, s.heads, s.kv_heads, s.head_dim, at::kCPU, at::kDouble);
         ASSERT_TRUE(on_gpu->gathering);
-        const Function flash = [&](const TensorList& in) -> TensorList { return {packed_attention(in[0], on_gpu)}; };
+        const Function flash = [&](const TensorList& in) -> TensorList {
+            return {packed_attention(in[0], on_gpu)};
+        };
         const Function masked = [&](const TensorList& in) -> TensorList {
             return {packed_attention_composite(in[0].to(at::kDouble), *exact)};
         };
@@ -208,8 +184,8 @@ std::map<std::string, at::Tensor> scores_and_gradients(const Decoder& given, con
     return all;
 }
 
-double gap_between(const std::map<std::string, at::Tensor>& got, const std::map<std::string, at::Tensor>& exact,
-                   const std::string& name) {
+double gap_between(const std::map<std::string, at::Tensor>& got,
+                   const std::map<std::string, at::Tensor>& exact, const std::string& name) {
     return (got.at(name) - exact.at(name)).norm().item<double>() / exact.at(name).norm().item<double>();
 }
 
@@ -219,8 +195,8 @@ TEST_F(Gpu, ADecoderScoresAndLearnsAsOnTheCpu) {
         const Decoder wide = lively_decoder(flash_config(architecture), 1, at::kDouble);
         const auto exact = scores_and_gradients(wide, batch, Compute::as_weights, at::kCPU);
         for (const auto& [dtype, tolerance] : {std::pair{at::kDouble, 1e-9}, std::pair{at::kFloat, 1e-4}}) {
-            const auto got = scores_and_gradients(cast_decoder(wide, dtype), batch, Compute::as_weights,
-                                                  compute_device());
+            const auto got =
+                scores_and_gradients(cast_decoder(wide, dtype), batch, Compute::as_weights, compute_device());
             for (const auto& [name, tensor] : exact)
                 EXPECT_LT(gap_between(got, exact, name), tolerance) << architecture << " " << name;
         }

@@ -65,12 +65,14 @@ TEST(JoinedLinear, ABiasOfEachMatrixLearnsItsOwnShare) {
     const std::vector<at::Tensor> biases{leaf({4}, at::kDouble), leaf({2}, at::kDouble)};
     const at::Tensor y = joined_linear(x, weights, biases);
     const at::Tensor expected = at::linear(x, at::cat(weights), at::cat(biases));
-    const auto grads = gradients(y, {biases[0], biases[1]}), wanted = gradients(expected, {biases[0], biases[1]});
+    const auto grads = gradients(y, {biases[0], biases[1]}),
+               wanted = gradients(expected, {biases[0], biases[1]});
     for (std::size_t i = 0; i < 2; ++i) EXPECT_TRUE(at::allclose(grads[i], wanted[i], 1e-10, 1e-10)) << i;
 }
 
 TEST(JoinedRows, AreAViewOnlyWhereThePartsLieTogether) {
-    std::vector<at::Tensor> parts{leaf({4, 5}, at::kDouble), leaf({2, 5}, at::kDouble), leaf({1, 5}, at::kDouble)};
+    std::vector<at::Tensor> parts{leaf({4, 5}, at::kDouble), leaf({2, 5}, at::kDouble),
+                                  leaf({1, 5}, at::kDouble)};
     const at::Tensor whole = at::cat(parts).detach();
     EXPECT_TRUE(at::equal(joined_rows(parts, at::kDouble), whole));
     EXPECT_FALSE(joined_rows(parts, at::kDouble).is_alias_of(parts[0]));
@@ -79,7 +81,8 @@ TEST(JoinedRows, AreAViewOnlyWhereThePartsLieTogether) {
     EXPECT_TRUE(at::equal(view, whole));
     EXPECT_TRUE(view.is_alias_of(parts[0]) && view.is_alias_of(parts[2]));
     EXPECT_EQ(joined_rows(parts, at::kFloat).scalar_type(), at::kFloat);
-    EXPECT_FALSE(joined_rows({parts[0], parts[2]}, at::kDouble).is_alias_of(parts[0])) << "a gap between them";
+    EXPECT_FALSE(joined_rows({parts[0], parts[2]}, at::kDouble).is_alias_of(parts[0]))
+        << "a gap between them";
     EXPECT_TRUE(at::equal(joined_rows({parts[1], parts[0]}, at::kDouble), at::cat({parts[1], parts[0]})));
     for (at::Tensor& part : parts) EXPECT_TRUE(part.requires_grad_(true).is_leaf());
 }

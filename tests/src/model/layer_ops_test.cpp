@@ -11,21 +11,10 @@
 
 #include "src/base/error.h"
 #include "src/model/composite_ops.h"
-#include "src/model/rope.h"
-#include "tests/src/model/model_fixtures.h"
+#include "tests/src/model/op_fixtures.h"
 
 namespace linvox {
 namespace {
-
-using TensorList = std::vector<at::Tensor>;
-
-at::Tensor noise(at::IntArrayRef shape, at::ScalarType dtype, std::uint64_t seed) {
-    Rng rng(seed);
-    at::Tensor values = at::empty(shape, at::kDouble);
-    double* first = values.mutable_data_ptr<double>();
-    for (std::int64_t i = 0; i < values.numel(); ++i) first[i] = rng.normal();
-    return values.to(dtype);
-}
 
 /// Outputs of `function` and the gradients of their product with fixed noise.
 TensorList outputs_and_grads(const std::function<TensorList(const TensorList&)>& function,
@@ -104,21 +93,6 @@ TEST(SwiGlu, EqualsItsComposition) {
     }
 }
 
-std::shared_ptr<AttentionPlan> plan_of(const PackedBatch& batch, std::int64_t heads, std::int64_t kv_heads,
-                                       std::int64_t head_dim, at::ScalarType dtype) {
-    ModelConfig config;
-    config.head_dim = head_dim;
-    auto plan = std::make_shared<AttentionPlan>();
-    plan->heads = heads;
-    plan->kv_heads = kv_heads;
-    plan->head_dim = head_dim;
-    plan->segments = batch.segments;
-    plan->groups = attention_groups(batch.segments, batch.tokens());
-    plan->position_T = batch.position_T;
-    std::tie(plan->cosine_PH, plan->sine_PH) = rope_tables(config, 512, dtype);
-    return plan;
-}
-
 TEST(PackedAttention, EqualsItsComposition) {
     const PackedBatch batch = pack_records(mixed_records(3, 30), true);
     struct Shape {
@@ -127,8 +101,7 @@ TEST(PackedAttention, EqualsItsComposition) {
     for (const Shape& s : {Shape{3, 3, 64}, Shape{4, 2, 6}, Shape{6, 1, 40}})
         for (const Precision& p : kPrecisions) {
             if (p.residual != p.branch) continue;
-            const auto plan = plan_of(batch, s.heads, s.kv_heads, s.head_dim,
-                                      p.branch == at::kDouble ? at::kDouble : at::kFloat);
+            const auto plan = plan_of(batch, s.heads, s.kv_heads, s.head_dim, at::kCPU, p.branch);
             const TensorList inputs{
                 noise({batch.tokens(), (s.heads + 2 * s.kv_heads) * s.head_dim}, p.branch, 5)};
             expect_close(

@@ -26,7 +26,8 @@ TEST(TorchCompat, MklAsksThisProgramWhetherItsFastKernelsMayRun) {
 
 // CUDA builds of LibTorch 2.11 export one that crashes outside of them.
 TEST(TorchCompat, FilesAreRemovedByTheCppLibraryAndNotByLibTorch) {
-    const auto function = static_cast<std::uintmax_t (*)(const std::filesystem::path&)>(std::filesystem::remove_all);
+    const auto function =
+        static_cast<std::uintmax_t (*)(const std::filesystem::path&)>(std::filesystem::remove_all);
     Dl_info owner{};
     ASSERT_NE(dladdr(reinterpret_cast<void*>(function), &owner), 0);
     EXPECT_NE(std::string(owner.dli_fname).find("libstdc++"), std::string::npos) << owner.dli_fname;

@@ -122,21 +122,24 @@ TEST(Moments8, LearnsAsWellAsFloat32) {
 TEST(Moments8, AGpuMakesTheSameSteps) {
     if (!compute_device().is_cuda()) GTEST_SKIP() << "no GPU";
     for (const at::ScalarType dtype : {at::kFloat, at::kBFloat16}) {
-        const at::Tensor value = noise({37, 131}).to(dtype), gpu_value = value.to(compute_device(), dtype, false, true);
+        const at::Tensor value = noise({37, 131}).to(dtype),
+                         gpu_value = value.to(compute_device(), dtype, false, true);
         const Moments8 moments = make_moments8(value), gpu_moments = make_moments8(gpu_value);
         const at::Tensor scale = at::full({}, 0.5F);
         AdamWStep step = kFirst;
         for (; step.step <= 20; ++step.step) {
             const at::Tensor grad = noise({37, 131}).to(dtype);
             adamw_step8(value, grad, moments, step, 3, scale);
-            adamw_step8(gpu_value, grad.to(compute_device()), gpu_moments, step, 3, scale.to(compute_device()));
+            adamw_step8(gpu_value, grad.to(compute_device()), gpu_moments, step, 3,
+                        scale.to(compute_device()));
         }
         // A root rounded otherwise may turn a chance here and there.
         const at::Tensor gap = (gpu_value.cpu().to(at::kFloat) - value.to(at::kFloat)).abs();
         EXPECT_LT(gap.max().item<double>(), 0.05) << c10::toString(dtype);
         EXPECT_LT(gap.mean().item<double>(), 1e-4) << c10::toString(dtype);
         EXPECT_GT(moments.exp_avg.eq(gpu_moments.exp_avg.cpu()).to(at::kFloat).mean().item<double>(), 0.99);
-        EXPECT_GT(moments.exp_avg_sq.eq(gpu_moments.exp_avg_sq.cpu()).to(at::kFloat).mean().item<double>(), 0.99);
+        EXPECT_GT(moments.exp_avg_sq.eq(gpu_moments.exp_avg_sq.cpu()).to(at::kFloat).mean().item<double>(),
+                  0.99);
     }
 }
 

@@ -269,8 +269,8 @@ TEST(Trainer, AMeanOfWeightsLagsBehindTheWeights) {
 }
 
 TEST(Trainer, AStopRequestSavesAndGoesOnLater) {
-    // stop_requested() cannot be taken back, so this runs in a process of its own; no fork, which could not go on
-    // with its parent's GPU.
+    // stop_requested() cannot be taken back, so this runs in a process of its own; no fork, which could not
+    // go on with its parent's GPU.
     GTEST_FLAG_SET(death_test_style, "threadsafe");
     EXPECT_EXIT(
         {
