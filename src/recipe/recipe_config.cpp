@@ -278,8 +278,9 @@ void check_align_runs(const std::vector<AlignRun>& runs, std::vector<std::string
             problems.push_back(fmt::format("align: the name '{}' stands twice", run.name));
         if (resolved_precision(run.train.precision) != resolved_precision(runs.front().train.precision))
             problems.push_back("align: all runs share one reference, so their precision must be equal");
-        for (const std::string& problem : kept_weights_problems(
-                 run.train.weights, run.train.precision, run.train.optimiser.moments, "align." + run.name))
+        for (const std::string& problem :
+             kept_weights_problems(run.train.weights, run.train.precision, run.train.optimiser.moments,
+                                   run.train.lora.rank, "align." + run.name))
             problems.push_back(problem);
         for (const std::string& problem : check_loss_config(run.train.loss, "align." + run.name + ".loss"))
             problems.push_back(problem);

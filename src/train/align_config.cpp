@@ -155,8 +155,8 @@ void check(const AlignConfig& config, const AlignData& data) {
     if ((config.patience > 0 || config.keep_best) && (data.held_out.empty() || config.evaluate_every == 0))
         problems.push_back(
             "align.patience and align.keep_best need held-out pairs and align.evaluate_every > 0");
-    for (const std::string& problem :
-         kept_weights_problems(config.weights, config.precision, config.optimiser.moments, "align"))
+    for (const std::string& problem : kept_weights_problems(
+             config.weights, config.precision, config.optimiser.moments, config.lora.rank, "align"))
         problems.push_back(problem);
     if (!problems.empty()) throw ConfigError(join(problems, "\n"));
 }

@@ -25,12 +25,13 @@ Compute compute_of(const std::string& precision) {
 void visit_kept_weights(ConfigVisitor& v, std::string& weights) {
     v.choice("weights", weights,
              "bf16: matrices and their gradients take 2 bytes a weight instead of 4, updates are rounded by "
-             "chance; needs precision = bf16 and optimiser.moments = 8bit",
+             "chance; needs precision = bf16 and, without adapters, optimiser.moments = 8bit",
              {"f32", "bf16"});
 }
 
 std::vector<std::string> kept_weights_problems(const std::string& weights, const std::string& precision,
-                                               const std::string& moments, const std::string& where) {
+                                               const std::string& moments, std::int64_t lora_rank,
+                                               const std::string& where) {
     std::vector<std::string> problems;
     if (weights != "bf16") return problems;
     if (resolved_precision(precision) != "bf16")
@@ -38,7 +39,7 @@ std::vector<std::string> kept_weights_problems(const std::string& weights, const
             "{0}.weights = 'bf16' are multiplied in bf16; set {0}.precision to 'bf16' (it is '{1}', which "
             "means {2} here)",
             where, precision, resolved_precision(precision)));
-    if (moments != "8bit")
+    if (moments != "8bit" && lora_rank == 0)
         problems.push_back(fmt::format(
             "{0}.weights = 'bf16' are updated beside 8-bit moments only; set {0}.optimiser.moments to '8bit'",
             where));

@@ -2,6 +2,7 @@
 // are kept. Sums, norms and softmax are float32 in any case.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -20,8 +21,10 @@ Compute compute_of(const std::string& precision);
 /// Declares the key: f32 or bf16.
 void visit_kept_weights(ConfigVisitor& v, std::string& weights);
 
-/// What else must be set for weights = bf16; `where` is the section in front of the keys ("align").
+/// What else must be set for weights = bf16; `where` is the section in front of the keys ("align"). Adapters
+/// (`lora_rank` > 0) leave the weights alone: any moments will do.
 std::vector<std::string> kept_weights_problems(const std::string& weights, const std::string& precision,
-                                               const std::string& moments, const std::string& where);
+                                               const std::string& moments, std::int64_t lora_rank,
+                                               const std::string& where);
 
 }  // namespace linvox

@@ -65,8 +65,8 @@ void SftConfig::visit(ConfigVisitor& v, bool from_weights) {
 }
 
 std::vector<std::string> problems_of(const SftConfig& config) {
-    std::vector<std::string> problems =
-        kept_weights_problems(config.weights, config.precision, config.optimiser.moments, "sft");
+    std::vector<std::string> problems = kept_weights_problems(
+        config.weights, config.precision, config.optimiser.moments, config.lora.rank, "sft");
     if (config.weights == "bf16" && config.ema_decay > 0)
         problems.push_back(
             "sft.ema_decay means weights finer than bf16 holds; set it to 0 with sft.weights = 'bf16'");

@@ -112,8 +112,7 @@ private:
                            "{}: step {}: the memory does not suffice, and the micro-batches cannot be split "
                            "further; lower "
                            "token_budget, set activation_checkpointing = true or optimiser.moments = "
-                           "\"8bit\", or leave the "
-                           "longest records out",
+                           "\"8bit\" and with it weights = \"bf16\", or leave the longest records out",
                            task_.what, at_.step + 1);
             log_line(fmt::format("{}: step {}: out of memory; going on with {} micro-batches a step",
                                  task_.what, at_.step + 1, task_.micro_count(at_.index_in_epoch)));

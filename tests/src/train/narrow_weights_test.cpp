@@ -92,6 +92,16 @@ TEST_F(NarrowWeights, AreAFrozenBaseForAdapters) {
     EXPECT_GT(evaluations.back().at("eval_margin/per_token"), 0.1);
 }
 
+TEST_F(NarrowWeights, UnderAdaptersTakeAnyMoments) {
+    AlignConfig config = narrow_config(1);
+    config.optimiser.moments = "f32";
+    Decoder policy = clone_decoder(start);
+    EXPECT_THROW(train_align(policy, data, config, run()), ConfigError);
+    config.lora.rank = 8;
+    train_align(policy, data, config, run());
+    EXPECT_EQ(policy.layers[0].down_weight_DF.scalar_type(), at::kBFloat16);
+}
+
 TEST_F(NarrowWeights, SayWhatTheyNeed) {
     AlignConfig config = narrow_config(1);
     config.precision = "f32";
