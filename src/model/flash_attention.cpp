@@ -140,7 +140,8 @@ std::shared_ptr<const KeyGathering> gather_keys(const std::vector<Segment>& segm
 }
 
 bool has_flash_attention(at::Device device, at::ScalarType product, std::int64_t head_dim) {
-    return device.is_cuda() && product == at::kBFloat16 && head_dim % 8 == 0 && head_dim <= 256;
+    return device.is_cuda() && product == at::kBFloat16 && head_dim % 8 == 0 && head_dim <= 256 &&
+           gpu_multiplies_bfloat16();
 }
 
 at::Tensor flash_attention(const at::Tensor& qkv_TW, const std::shared_ptr<const AttentionPlan>& plan) {

@@ -17,6 +17,7 @@ namespace {
 // toolkit. Both interfaces are stable (docs.nvidia.com/cuda: cuda-driver-api, nvrtc).
 struct Cuda {
     using Handle = void*;
+    int (*initialise)(unsigned);
     int (*context)(Handle*);
     int (*set_context)(Handle);
     int (*retain_context)(Handle*, int device);
@@ -55,6 +56,7 @@ Cuda load_cuda() {
     LINVOX_REQUIRE(library, UserError, "cannot load LibTorch's NVRTC: {}; compute on the CPU (--device cpu)",
                    dlerror());
     Cuda cuda{};
+    find(library, "cuInit", cuda.initialise);
     find(library, "cuCtxGetCurrent", cuda.context);
     find(library, "cuCtxSetCurrent", cuda.set_context);
     find(library, "cuDevicePrimaryCtxRetain", cuda.retain_context);
@@ -73,6 +75,7 @@ Cuda load_cuda() {
     find(library, "nvrtcGetProgramLog", cuda.log);
     find(library, "nvrtcGetCUBINSize", cuda.image_size);
     find(library, "nvrtcGetCUBIN", cuda.image);
+    cuda.initialise(0);  // LibTorch has done so before, or does it again
     return cuda;
 }
 
@@ -97,12 +100,16 @@ void enter_context() {
     require_done(cuda().set_context(context), "its context");
 }
 
-std::string architecture() {
-    constexpr int kMajor = 75, kMinor = 76;  // CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_*
+struct Capability {
     int major = 0, minor = 0;
-    require_done(cuda().attribute(&major, kMajor, 0), "its compute capability");
-    require_done(cuda().attribute(&minor, kMinor, 0), "its compute capability");
-    return fmt::format("--gpu-architecture=sm_{}{}", major, minor);
+};
+
+Capability capability() {
+    constexpr int kMajor = 75, kMinor = 76;  // CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_*
+    Capability found;
+    require_done(cuda().attribute(&found.major, kMajor, 0), "its compute capability");
+    require_done(cuda().attribute(&found.minor, kMinor, 0), "its compute capability");
+    return found;
 }
 
 struct Image {
@@ -116,7 +123,8 @@ Image compile(const std::string& source, const std::string& kernel) {
                    UserError, "NVRTC does not take the kernels");
     const std::unique_ptr<void, void (*)(void*)> guard(program, [](void* p) { cuda().destroy_program(&p); });
     cuda().add_name(program, kernel.c_str());
-    const std::string target = architecture();
+    const auto [major, minor] = capability();
+    const std::string target = fmt::format("--gpu-architecture=sm_{}{}", major, minor);
     const std::array<const char*, 2> options{target.c_str(), "--std=c++17"};
     if (cuda().compile(program, static_cast<int>(options.size()), options.data()) != 0) {
         std::size_t size = 0;
@@ -177,5 +185,7 @@ std::string gpu_name() {
     require_done(cuda().device_name(name.data(), static_cast<int>(name.size()), 0), "its name");
     return name.data();
 }
+
+bool gpu_multiplies_bfloat16() { return capability().major >= 8; }
 
 }  // namespace linvox

@@ -38,4 +38,7 @@ private:
 /// Of the first GPU, as its maker calls it.
 std::string gpu_name();
 
+/// Whether it has bfloat16 matrix units, which flash attention needs too: compute capability 8.0 and above.
+bool gpu_multiplies_bfloat16();
+
 }  // namespace linvox

@@ -43,7 +43,7 @@ SequenceScore score_answers(const Decoder& decoder, const PackedBatch& batch, co
     const at::Tensor hidden_TD = decoder_hidden(decoder, batch, forward);
     const at::Device device = hidden_TD.device();
     const at::Tensor answer_N = on_device(batch.answer_N, device);
-    const at::Tensor hidden_ND = hidden_TD.index_select(0, on_device(batch.row_N, device));
+    const at::Tensor hidden_ND = take_rows(hidden_TD, on_device(batch.row_N, device));
     SequenceScore score;
     const at::Tensor& head_VD = head_weight(decoder);
     const at::Tensor label_N = on_device(batch.label_N, device);

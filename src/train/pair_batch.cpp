@@ -2,7 +2,6 @@
 
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/empty.h>
-#include <ATen/ops/index_select.h>
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -10,6 +9,7 @@
 
 #include "src/base/error.h"
 #include "src/base/text.h"
+#include "src/model/add_rows.h"
 #include "src/model/device.h"
 
 namespace linvox {
@@ -111,7 +111,7 @@ PairScores pair_scores(const PairSet& set, const PairBatch& batch, const at::Ten
     PairScores scores;
     const auto options = policy_sum_A.options().requires_grad(false);
     const auto side = [&](std::int64_t PairIndex::*member) {
-        return policy_sum_A.index_select(0, on_device(answer_numbers(pairs, member), device));
+        return take_rows(policy_sum_A, on_device(answer_numbers(pairs, member), device));
     };
     scores.policy_chosen = side(&PairIndex::chosen);
     scores.policy_rejected = side(&PairIndex::rejected);

@@ -14,6 +14,7 @@
 #include "src/base/error.h"
 #include "src/loss/loss_table.h"
 #include "src/loss/token_level.h"
+#include "src/model/add_rows.h"
 #include "src/model/device.h"
 #include "src/model/score_tokens.h"
 
@@ -153,7 +154,7 @@ public:
 
 private:
     at::Tensor side(const at::Tensor& value_A, std::int64_t PairIndex::*member) const {
-        return value_A.index_select(0, on_device(answer_numbers(batch_.pairs, member), value_A.device()));
+        return take_rows(value_A, on_device(answer_numbers(batch_.pairs, member), value_A.device()));
     }
 
     /// The reference's log-probability of every scored token, [N]; undefined without a reference.

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "src/model/device.h"
+#include "src/model/gpu_module.h"
 #include "src/model/torch_compat.h"
 
 namespace linvox {
@@ -15,7 +16,8 @@ void visit_precision(ConfigVisitor& v, std::string& precision) {
 
 std::string resolved_precision(const std::string& precision) {
     if (precision != "auto") return precision;
-    return compute_device().is_cuda() || bfloat16_is_faster() ? "bf16" : "f32";
+    const bool faster = compute_device().is_cuda() ? gpu_multiplies_bfloat16() : bfloat16_is_faster();
+    return faster ? "bf16" : "f32";
 }
 
 Compute compute_of(const std::string& precision) {
