@@ -121,15 +121,17 @@ class Bench:
 
     def linvox(self, steps, **changed):
         settings = {"precision": "auto", "batch_pairs": self.pairs, "steps": steps} | self.settings | changed
-        return run([str(self.program), "train", str(self.work), json.dumps(settings)])
+        return self.run([str(self.program), "train", str(self.work), json.dumps(settings)])
 
     def trl(self, setting, steps):
         """The first `steps` steps of the order that Linvox used last."""
         precision, batch, *also = setting.split(":")
         passes = self.pairs // int(batch)
         script = str(ROOT / "bench/trl_train.py")
+        return self.run([self.python, script, str(self.work), precision, batch, str(passes), str(steps), *also])
+
+    def run(self, command):
         hidden = {} if self.gpu else {"CUDA_VISIBLE_DEVICES": ""}
-        command = [self.python, script, str(self.work), precision, batch, str(passes), str(steps), *also]
         return run(command, env=os.environ | hidden)
 
 
