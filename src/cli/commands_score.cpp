@@ -8,6 +8,7 @@
 #include "src/base/jsonl.h"
 #include "src/base/log.h"
 #include "src/cli/commands_models.h"
+#include "src/model/device.h"
 #include "src/train/reference_cache.h"
 
 namespace linvox {
@@ -34,7 +35,8 @@ nlohmann::json scored_line(const AnswerLine& line, const ReferenceScores& scores
 }  // namespace
 
 void command_score(const ScoreArguments& arguments) {
-    const Decoder decoder = load_decoder(arguments.model);
+    const Decoder decoder =
+        on_device(load_decoder(arguments.model), compute_device());  // once for all windows
     const AnswerIds ids = answer_ids_of(arguments.model, decoder.config);
     ScoreConfig score;
     score.softmax = ids.softmax;
