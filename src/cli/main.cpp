@@ -6,11 +6,11 @@
 
 #include <csignal>
 #include <cstdio>
-#include <new>
 
 #include "src/base/error.h"
 #include "src/base/log.h"
 #include "src/cli/parse.h"
+#include "src/model/torch_compat.h"
 
 namespace {
 
@@ -26,6 +26,14 @@ int bug(const char* what) {
     return 70;
 }
 
+int out_of_memory() {
+    fmt::print(
+        stderr,
+        "linvox: out of memory on the host or the GPU; lower token_budget where models are scored or trained "
+        "and batch_rows where they generate, or use another device (--device cpu)\n");
+    return 2;
+}
+
 int guarded(int argc, char** argv) {
     try {
         return linvox::parse_and_run(argc, argv);
@@ -35,13 +43,10 @@ int guarded(int argc, char** argv) {
     } catch (const linvox::Interrupted&) {
         fmt::print(stderr, "linvox: stopped on request; the same command goes on from here\n");
         return 130;
-    } catch (const std::bad_alloc&) {
-        fmt::print(stderr, "linvox: out of memory; lower the batch sizes in the recipe\n");
-        return 2;
     } catch (const c10::Error& error) {
-        return bug(error.what_without_backtrace());
+        return linvox::is_out_of_memory(error) ? out_of_memory() : bug(error.what_without_backtrace());
     } catch (const std::exception& error) {
-        return bug(error.what());
+        return linvox::is_out_of_memory(error) ? out_of_memory() : bug(error.what());
     }
 }
 

@@ -36,7 +36,7 @@ Decoder with_layer_on(const Decoder& decoder, std::size_t index, at::Device devi
     Decoder copy = decoder;
     const std::string prefix = fmt::format("model.layers.{}.", index);
     visit_weights(copy, [&](const std::string& name, at::Tensor& weight) {
-        if (name.starts_with(prefix)) weight = on_device(weight.detach(), device);
+        if (name.starts_with(prefix)) weight = weight.detach().to(device);
     });
     return copy;
 }
@@ -100,16 +100,16 @@ IncrementalDecoder::IncrementalDecoder(const Decoder& given, std::int64_t slots,
       epsilon_(given.config.rms_norm_eps),
       dtypes_(generation_dtypes(given, compute)) {
     const at::NoGradGuard no_grad;
-    embedding_VD_ = on_device(given.embedding_VD.detach(), device_);
-    first_norm_D_ = on_device(given.layers[0].input_norm_D.detach(), device_).to(dtypes_.residual);
+    embedding_VD_ = given.embedding_VD.detach().to(device_);
+    first_norm_D_ = given.layers[0].input_norm_D.detach().to(device_, dtypes_.residual);
     const at::Tensor head_VD =
-        given.config.tie_word_embeddings ? embedding_VD_ : on_device(given.head_VD.detach(), device_);
+        given.config.tie_word_embeddings ? embedding_VD_ : given.head_VD.detach().to(device_);
     head_.weights = {head_rows(head_VD, vocab_begin, vocab_end, extra_ids).to(dtypes_.product).contiguous()};
     move_to_huge_pages({&head_.weights[0]});
     const Decoder merged = merged_lora(given);
     for (std::size_t i = 0; i < merged.layers.size(); ++i) {
         layers_.push_back(layer_products(with_layer_on(merged, i, device_), i, dtypes_));
-        layers_[i].next_norm = on_device(layers_[i].next_norm.detach(), device_);  // the next layer's
+        layers_[i].next_norm = layers_[i].next_norm.detach().to(device_);  // the next layer's
         std::vector<at::Tensor*> weights;
         for (Projections* group : {&layers_[i].qkv, &layers_[i].o, &layers_[i].gate_up, &layers_[i].down})
             for (at::Tensor& weight : group->weights) weights.push_back(&weight);

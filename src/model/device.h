@@ -1,4 +1,4 @@
-// Where models are trained and scored: one CUDA GPU, or the CPU. A process has one such place.
+// Where models are trained, scored and sampled: one CUDA GPU, or the CPU. A process has one such place.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -23,8 +23,9 @@ std::string device_name();
 /// Until what was asked of it is done; for clocks.
 void wait_for_device();
 
-/// The tensor on the device. From the host the copy may still be under way: it is ordered before whatever the
-/// device does next, and nothing waits.
+/// The inputs of a step on the device. From the host the copy may still be under way: it is ordered before
+/// whatever the device does next, and nothing waits. It passes through pinned memory, which LibTorch keeps:
+/// not for weights.
 at::Tensor on_device(const at::Tensor& tensor, at::Device device);
 
 /// The decoder with all its tensors on the device, an adapter's too; it shares what is there already. On a

@@ -4,12 +4,9 @@
 #include <ATen/core/grad_mode.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/empty_like.h>
-#include <ATen/ops/zeros.h>
-#include <fmt/format.h>
 #include <torch/csrc/autograd/autograd.h>
 #include <torch/csrc/autograd/custom_function.h>
 
-#include "src/base/error.h"
 #include "src/model/composite_ops.h"
 #include "src/model/flash_attention.h"
 #include "src/model/gpu_row_kernels.h"
