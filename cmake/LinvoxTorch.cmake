@@ -47,4 +47,6 @@ if(EXISTS ${LINVOX_TORCH}/lib/libtorch_cuda.so)
 endif()
 # --no-as-needed: nothing calls libtorch_cuda by name, so the linker would drop it. The C++ library stands in front:
 # CUDA builds export parts of their own one, among them a std::filesystem::remove_all that crashes outside of them.
-target_link_libraries(linvox_torch INTERFACE "-Wl,--no-as-needed" stdc++ ${torch_libraries} "-Wl,--as-needed" "-Wl,-rpath,${LINVOX_TORCH}/lib")
+# So does sentencepiece: its FLAGS_minloglevel is an object of 32 bytes, which it would else construct over LibTorch's int
+# of that name and the flags behind it.
+target_link_libraries(linvox_torch INTERFACE "-Wl,--no-as-needed" stdc++ ${SENTENCEPIECE_LIBRARY} ${torch_libraries} "-Wl,--as-needed" "-Wl,-rpath,${LINVOX_TORCH}/lib")
