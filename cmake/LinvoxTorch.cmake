@@ -49,4 +49,4 @@ endif()
 # CUDA builds export parts of their own one, among them a std::filesystem::remove_all that crashes outside of them.
 # So does sentencepiece: its FLAGS_minloglevel is an object of 32 bytes, which it would else construct over LibTorch's int
 # of that name and the flags behind it.
-target_link_libraries(linvox_torch INTERFACE "-Wl,--no-as-needed" stdc++ ${SENTENCEPIECE_LIBRARY} ${torch_libraries} "-Wl,--as-needed" "-Wl,-rpath,${LINVOX_TORCH}/lib")
+target_link_libraries(linvox_torch INTERFACE "-Wl,--no-as-needed,${SENTENCEPIECE_LIBRARY}" stdc++ ${torch_libraries} "-Wl,--as-needed" "-Wl,-rpath,${LINVOX_TORCH}/lib")

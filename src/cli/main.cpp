@@ -1,7 +1,6 @@
 // main() alone reports errors and chooses the exit code:
 // 0 done, 2 the user can fix it, 70 our fault, 130 stopped on request.
 #include <c10/util/Exception.h>
-#include <c10/util/Logging.h>
 #include <fmt/format.h>
 #include <unistd.h>
 
@@ -54,8 +53,6 @@ int guarded(int argc, char** argv) {
 }  // namespace
 
 int main(int argc, char** argv) {
-    FLAGS_caffe2_use_fatal_for_enforce =
-        false;  // a failed allocation is an error to report, no reason to abort
     std::signal(SIGINT, on_signal);
     std::signal(SIGTERM, on_signal);
     std::signal(SIGPIPE, SIG_IGN);
