@@ -33,18 +33,5 @@ TEST(TorchCompat, FilesAreRemovedByTheCppLibraryAndNotByLibTorch) {
     EXPECT_NE(std::string(owner.dli_fname).find("libstdc++"), std::string::npos) << owner.dli_fname;
 }
 
-// sentencepiece's flag of this name is larger: constructed in LibTorch's place it overwrote the switch behind it,
-// and failed allocations aborted.
-TEST(TorchCompat, SentencepieceDoesNotWriteOverLibTorchsFlags) {
-    void* flag = dlsym(RTLD_DEFAULT, "FLAGS_minloglevel");
-    ASSERT_NE(flag, nullptr);
-    Dl_info owner{};
-    ASSERT_NE(dladdr(flag, &owner), 0);
-    EXPECT_NE(std::string(owner.dli_fname).find("libsentencepiece"), std::string::npos) << owner.dli_fname;
-    const auto* fatal = static_cast<const bool*>(dlsym(RTLD_DEFAULT, "FLAGS_caffe2_use_fatal_for_enforce"));
-    ASSERT_NE(fatal, nullptr);
-    EXPECT_FALSE(*fatal);
-}
-
 }  // namespace
 }  // namespace linvox
