@@ -48,5 +48,5 @@ endif()
 # --no-as-needed: nothing calls libtorch_cuda by name, so the linker would drop it. The C++ library stands in front:
 # CUDA builds export parts of their own one, among them a std::filesystem::remove_all that crashes outside of them.
 # So does sentencepiece: its FLAGS_minloglevel is an object of 32 bytes, which it would else construct over LibTorch's int
-# of that name and the flags behind it.
+# of that name and the flags behind it. It is given as a flag because CMake moves a library named twice to the end.
 target_link_libraries(linvox_torch INTERFACE "-Wl,--no-as-needed,${SENTENCEPIECE_LIBRARY}" stdc++ ${torch_libraries} "-Wl,--as-needed" "-Wl,-rpath,${LINVOX_TORCH}/lib")
