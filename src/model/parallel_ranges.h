@@ -13,7 +13,8 @@ namespace linvox {
 void parallel_ranges(std::int64_t count, std::int64_t grain,
                      c10::function_ref<void(std::int64_t begin, std::int64_t end)> work);
 
-/// The same for items of unequal cost: each thread takes the next item when it is free.
+/// The same for items of unequal cost: each thread goes through its share in order (memory is fastest read
+/// so) and then takes from the ends of the others' shares. At most 2^32 - 1 items.
 void parallel_items(std::int64_t count, c10::function_ref<void(std::int64_t item)> work);
 
 }  // namespace linvox
