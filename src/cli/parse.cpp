@@ -153,6 +153,8 @@ int parse_and_run(int argc, char** argv) {
     add_tokenize(app, tokenize);
     app.add_subcommand("templates", "list the chat templates")->callback(command_templates);
     add_model_commands(app);
+    for (CLI::App* command : app.get_subcommands({}))
+        command->footer("--device TEXT, which every command knows, is described in `linvox --help`.");
     check_command(app, argc, argv);
     try {
         app.parse(argc, argv);
