@@ -1,5 +1,6 @@
 // What may be laid over a recipe file: profiles (tables) and --set arguments.
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <charconv>
@@ -122,7 +123,10 @@ std::string apply_override(TomlValue& root, std::string_view argument, int sourc
         at = descend ? next : &at->set(segment, table);
     }
     if (last.empty()) return "a part of the key is empty";
-    if (at->kind != TomlValue::Kind::table) return "a key must follow the number of the table";
+    if (at->kind != TomlValue::Kind::table)
+        return fmt::format(
+            "{0} is a list: a key must follow the number of one of its tables, as in {0}.0.KEY=VALUE",
+            fmt::join(path, "."));
     at->set(last, parse_override_value(trim(argument.substr(equals + 1)), source));
     return "";
 }

@@ -371,6 +371,7 @@ TEST_F(ConfigIo, OverridesAreCheckedLikeTheFile) {
                 ElementsAre(HasSubstr("the list has no table number 'x'")));
     EXPECT_THAT(problems("[[runs]]", "", {"runs.0=x"}),
                 ElementsAre(HasSubstr("a key must follow the number")));
+    EXPECT_THAT(problems("[[runs]]", "", {"runs.name=x"}), ElementsAre(HasSubstr("as in runs.0.KEY=VALUE")));
     EXPECT_THAT(problems("", "", {"steps.x=1"}),
                 ElementsAre(HasSubstr("steps must be an integer, got a table")));
     EXPECT_THAT(problems("", "", {"weights=[1, 5]"}),
