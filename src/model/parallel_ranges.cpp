@@ -3,6 +3,7 @@
 #include <ATen/EmptyTensor.h>
 #include <ATen/Parallel.h>
 #include <ATen/TensorIterator.h>
+#include <fmt/format.h>
 
 #include <algorithm>
 #include <atomic>
